@@ -1,0 +1,49 @@
+"""What the agents need from the outside, as protocols of one to three verbs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import Protocol
+
+from listener.records import Alert, Forget, Identity, Judgement, Mention
+
+
+class Source(Protocol):
+    """Called by normalise for every raw record; pure, may not block.
+
+    Raises InvalidMessage with a field path when the payload can never become a mention.
+    """
+
+    def __call__(self, payload: bytes, *, observed_at: datetime) -> Mention | Forget: ...
+
+
+class Judge(Protocol):
+    """Called by classify on the inference thread; blocks for the time of one batch."""
+
+    def judge(self, texts: Sequence[str], langs: Sequence[str | None]) -> list[Judgement]:
+        """One judgement a text, in order. Never raises for any text."""
+        ...
+
+
+class Directory(Protocol):
+    """Called by link for every mention; memory only, may not block."""
+
+    def find(self, identifier: str) -> Identity | None: ...
+
+
+class Sink(Protocol):
+    """Called by deliver, once for every notice and attempt.
+
+    Raises DeliveryDelayed if it may work later and DeliveryRefused if it never will.
+    `key` is the same for every attempt of the same notice, so that a receiver can drop repeats.
+    """
+
+    name: str
+
+    async def send(self, alert: Alert, *, key: str) -> None: ...
+
+    async def close(self) -> None: ...
+
+
+Clock = Callable[[], datetime]

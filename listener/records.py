@@ -1,0 +1,391 @@
+"""Every record on a topic, in flow order. Frozen: a new fact is a new record.
+
+JSON on the wire. Unknown fields are ignored, so a newer writer never stops an older reader; times
+are ISO 8601 with a zone. `SCHEMA` rises when a field changes its meaning or goes away.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Final, Literal
+
+import msgspec
+
+SCHEMA: Final = 1
+
+Sentiment = Literal["neg", "neu", "pos"]
+Issue = Literal[
+    "billing",
+    "delivery",
+    "product",
+    "outage",
+    "account",
+    "cancel",
+    "staff",
+    "policy",
+    "feature",
+    "other",
+    "none",
+]
+Channel = Literal["public", "review", "support"]
+Tier = Literal["T0", "T1", "T2", "T3", "none"]
+Stage = Literal["suspect", "prospect", "adopting", "retained", "advocate", "at_risk", "lost"]
+AlertState = Literal[
+    "pending", "open", "acknowledged", "resolved", "suppressed", "expired", "reopened"
+]
+Priority = Literal["P1", "P2", "P3"]
+
+
+class Record(msgspec.Struct, frozen=True, kw_only=True):
+    """What every record on a topic shares."""
+
+    schema: int = SCHEMA
+
+
+# --- people and messages --------------------------------------------------------------------
+
+
+class Author(msgspec.Struct, frozen=True, kw_only=True):
+    """Who wrote it, as the source tells. `id` is the source's own, stable one."""
+
+    id: str
+    handle: str | None = None
+    name: str | None = None
+    followers: int | None = None
+    bot: bool = False
+    created_at: datetime | None = None
+    verified_domains: tuple[str, ...] = ()
+    opted_out: bool = False
+
+
+class Hints(msgspec.Struct, frozen=True, kw_only=True):
+    """What the source itself says about which customer this is. Hashes are SHA-256 hex."""
+
+    external_id: str | None = None
+    email_hash: str | None = None
+    phone_hash: str | None = None
+
+
+class Mention(Record, frozen=True, kw_only=True, tag_field="type", tag="mention"):
+    """One message of one person, from any source, masked and ready to judge."""
+
+    mention_id: str
+    op: Literal["create", "update"] = "create"
+    network: str
+    channel: Channel = "public"
+    uri: str | None = None
+    author: Author
+    text: str
+    lang: str | None = None
+    title: str | None = None
+    rating: float | None = None
+    created_at: datetime
+    observed_at: datetime
+    event_time: datetime
+    backfill: bool = False
+    parent: str | None = None
+    root: str | None = None
+    repost_of: str | None = None
+    quote_of: str | None = None
+    engagement: int = 0
+    hints: Hints = Hints()
+    brands: tuple[str, ...] = ()
+    from_brand: bool = False
+    fingerprint: str | None = None
+    """Near-duplicates share it: 16 hex digits of a SimHash over the masked text."""
+
+    @property
+    def author_key(self) -> str:
+        return f"{self.network}:{self.author.id}"
+
+    @property
+    def thread(self) -> str:
+        """The mention id of the thread's first message."""
+        return self.root or self.parent or self.mention_id
+
+
+class Forget(Record, frozen=True, kw_only=True, tag_field="type", tag="forget"):
+    """A message, an author or a customer whose text and identifiers must go. One of the three."""
+
+    mention_id: str | None = None
+    author: str | None = None
+    customer_id: str | None = None
+    reason: str
+    requested_at: datetime
+
+
+# --- judging and linking --------------------------------------------------------------------
+
+
+class ModelId(msgspec.Struct, frozen=True, kw_only=True):
+    name: str
+    version: str
+
+
+class Labels(msgspec.Struct, frozen=True, kw_only=True):
+    """Calibrated probabilities of every label of the codebook.
+
+    `severity` is P(0) … P(4); `sentiment`, `issue` and `severity` sum to 1; flags are independent.
+    """
+
+    sentiment: dict[Sentiment, float]
+    complaint: float
+    severity: tuple[float, float, float, float, float]
+    issue: dict[Issue, float]
+    flags: dict[str, float]
+
+    @property
+    def top_issue(self) -> Issue:
+        return max(self.issue, key=self.issue.__getitem__)
+
+    @property
+    def top_sentiment(self) -> Sentiment:
+        return max(self.sentiment, key=self.sentiment.__getitem__)
+
+    @property
+    def expected_severity(self) -> float:
+        """In [0, 4]."""
+        return sum(grade * p for grade, p in enumerate(self.severity))
+
+
+class Judgement(msgspec.Struct, frozen=True, kw_only=True):
+    """What the model says of one text. `labels` is None where it does not serve the language."""
+
+    labels: Labels | None
+    unsure: tuple[str, ...] = ()
+    """Heads (`sentiment`, `complaint`, `severity`, `issue`) and flags under their threshold."""
+    model: ModelId
+    lang: str | None = None
+
+
+class Link(msgspec.Struct, frozen=True, kw_only=True):
+    """Which known customer wrote it, why we think so, and how surely."""
+
+    customer_id: str | None = None
+    tier: Tier = "none"
+    basis: str = ""
+    probability: float = 0.0
+    evidence: tuple[str, ...] = ()
+    expires: datetime | None = None
+
+
+class Standing(msgspec.Struct, frozen=True, kw_only=True):
+    """What the directory says of the linked customer, as far as the rules need it."""
+
+    segment: str
+    since: datetime
+    value_percentile: float = 0.0
+    """In [0, 1]."""
+
+
+class Linked(Record, frozen=True, kw_only=True, tag_field="type", tag="linked"):
+    """A mention, its judgement and its customer. Key: `subject`."""
+
+    mention: Mention
+    judgement: Judgement
+    link: Link = Link()
+    standing: Standing | None = None
+    subject: str
+    stage: Stage = "suspect"
+
+
+class Customer(Record, frozen=True, kw_only=True):
+    """One customer as the company's own directory has it. Key: `customer_id`."""
+
+    customer_id: str
+    segment: str = "unknown"
+    """Where the customer came from: acquisition source or campaign."""
+    since: datetime
+    value: float = 0.0
+    """Money a year, in whatever unit; only its rank counts."""
+    external_ids: tuple[str, ...] = ()
+    email_hashes: tuple[str, ...] = ()
+    handles: tuple[str, ...] = ()
+    """`network:handle`, as the customer gave them."""
+    domains: tuple[str, ...] = ()
+    left_at: datetime | None = None
+
+
+class Identity(Record, frozen=True, kw_only=True):
+    """One identifier and whose it is. Key: `identifier` (`external:…`, `email:…`, `network:…`)."""
+
+    identifier: str
+    customer_id: str
+    tier: Tier
+    standing: Standing
+
+
+# --- alerts ---------------------------------------------------------------------------------
+
+
+class Reason(msgspec.Struct, frozen=True, kw_only=True):
+    code: str
+    """A hard rule (`safety`, `legal`, `privacy`) or an input of the score (`severity`, …)."""
+    contribution: float
+    """Share of the score, in [0, 1]; a hard rule has 1."""
+
+
+class Alert(Record, frozen=True, kw_only=True):
+    """Something a person should look at, and how far they got. Key: `alert_id`."""
+
+    alert_id: str
+    group_key: str
+    state: AlertState
+    priority: Priority
+    score: float
+    reasons: tuple[Reason, ...]
+    subject: str
+    brand: str | None = None
+    issue: Issue
+    opened_at: datetime
+    due_at: datetime | None = None
+    acknowledged_by: str | None = None
+    acknowledged_at: datetime | None = None
+    resolved_at: datetime | None = None
+    evidence: tuple[str, ...] = ()
+    snippet: str | None = None
+    permalink: str | None = None
+    link: Link = Link()
+    model: ModelId
+    version: int = 1
+    """Rises by one with every change."""
+    cycle: int = 1
+    """Rises by one each time a resolved alert opens again."""
+
+    @property
+    def notice_id(self) -> str:
+        """Same as long as nobody needs telling again: state, priority and cycle."""
+        return f"{self.alert_id}:{self.cycle}:{self.state}:{self.priority}"
+
+
+class Action(Record, frozen=True, kw_only=True, tag_field="type", tag="action"):
+    """What a person, or a desk's event, did with an alert. Key: `subject`, to meet its state."""
+
+    action_id: str
+    alert_id: str
+    subject: str
+    kind: Literal["acknowledge", "resolve", "wrong"]
+    actor: str
+    at: datetime
+    note: str | None = None
+
+
+# --- brand ----------------------------------------------------------------------------------
+
+
+class BrandEvidence(Record, frozen=True, kw_only=True):
+    """One mention's part in its brand's figures, without its text. Key: `brand`."""
+
+    mention_id: str
+    brand: str
+    event_time: datetime
+    author: str
+    """A keyed hash of the author: enough to count distinct ones."""
+    negative: float
+    """P(neg); None of the labels is `unsure` here or the weight is 0."""
+    weight: float
+    """c of definitions §4 without novelty, which the brand's state decides."""
+    issue: Issue
+    fingerprint: str | None = None
+    reach: int = 0
+    known: bool = False
+    bot: bool = False
+    new_account: bool = False
+    backfill: bool = False
+    support: bool = False
+
+
+class Interval(msgspec.Struct, frozen=True, kw_only=True):
+    low: float
+    high: float
+
+
+class Incident(msgspec.Struct, frozen=True, kw_only=True):
+    """A burst that is real (significance) and matters (burn)."""
+
+    incident_id: str
+    kind: Literal["page", "ticket"]
+    started_at: datetime
+    ended_at: datetime | None = None
+    peak_burn: float = 0.0
+
+
+class BrandRisk(Record, frozen=True, kw_only=True):
+    """How a brand stands at one event time. Key: `brand`."""
+
+    brand: str
+    at: datetime
+    brand_risk: float
+    """0 to 100: 100·(1 − 2^(−burn_24h/3))."""
+    burn: dict[str, float]
+    """Window (`15m`, `30m`, `1h`, `6h`, `24h`, `3d`) → multiple of the 28-day budget."""
+    significance: dict[str, float]
+    """Window (`15m`, `1h`) → upper-tail p of the number of distinct authors."""
+    mentions_24h: int
+    negative_share: float
+    negative_interval: Interval
+    incident: Incident | None = None
+    top_issues: dict[Issue, float] = {}
+    shares: dict[str, float] = {}
+    """`known`, `bot`, `new_account`, `duplicate`, `reach_negative`: shares of the last 24 h."""
+    evidence: tuple[str, ...] = ()
+    late: int = 0
+    baseline_days: float = 0.0
+    """Event time the baseline has seen; under 28 the budget is scaled to what it has."""
+
+
+# --- fit ------------------------------------------------------------------------------------
+
+
+class FitEvidence(Record, frozen=True, kw_only=True):
+    """One event of one customer in one dimension. Key: `segment`."""
+
+    mention_id: str
+    customer_id: str
+    segment: str
+    dimension: str
+    issue: Issue
+    event_time: datetime
+    tenure_days: float
+    quality: float
+    """q: the label's calibrated probability."""
+    link: float
+    """r: the link's probability."""
+
+
+class FitSignal(Record, frozen=True, kw_only=True):
+    """How the customers of one segment fare in one dimension at one tenure. Key: `segment`."""
+
+    segment: str
+    dimension: str
+    band: str
+    at: datetime
+    rate: float
+    interval: Interval
+    n: int
+    n_eff: float
+    pooled: float
+    p_above: float
+    """P(θ > 1.25·m)."""
+    p_below: float
+    """P(θ < 0.8·m)."""
+    coverage: float
+    status: Literal["insufficient", "elevated", "better", "typical"]
+    evidence: tuple[str, ...] = ()
+
+
+# --- what could not be processed ------------------------------------------------------------
+
+
+class DeadLetter(Record, frozen=True, kw_only=True):
+    """A record that no hop can process, and why. `raw` is base64 of its masked bytes."""
+
+    stage: str
+    error: str
+    field: str
+    topic: str
+    partition: int
+    offset: int
+    raw: bytes
+    truncated: bool = False
+    at: datetime
