@@ -174,8 +174,9 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
 
     segment: str
     since: datetime
+    value: float = 0.0
     value_percentile: float = 0.0
-    """In [0, 1]."""
+    """In [0, 1]; the directory fills it in, since it changes with every other customer."""
 
 
 class Linked(Record, frozen=True, kw_only=True, tag_field="type", tag="linked"):
@@ -282,7 +283,7 @@ class BrandEvidence(Record, frozen=True, kw_only=True):
     author: str
     """A keyed hash of the author: enough to count distinct ones."""
     negative: float
-    """P(neg); None of the labels is `unsure` here or the weight is 0."""
+    """P(neg), calibrated: an unsure judgement counts for what it is worth."""
     weight: float
     """c of definitions §4 without novelty, which the brand's state decides."""
     issue: Issue

@@ -1,0 +1,42 @@
+"""What `listener check` looks at, in order."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator
+
+from listener.errors import BrokerError
+from listener.policy import load_policy
+from listener.settings import load_settings
+
+
+def checks() -> Iterator[tuple[str, Callable[[], None]]]:
+    """Name and test; a test raises ListenerError with the remedy."""
+    yield "settings", _settings
+    yield "policy", _policy
+    yield "model", _model
+    yield "broker and topics", _topics
+
+
+def _settings() -> None:
+    load_settings()
+
+
+def _policy() -> None:
+    load_policy(load_settings().policy)
+
+
+def _model() -> None:
+    from models.runtime import load
+
+    load(load_settings().model, threads=1).judge(["a text"], ["en"])
+
+
+def _topics() -> None:
+    from listener.cluster import show_topics
+
+    settings = load_settings()
+    reports = asyncio.run(show_topics(settings, load_policy(settings.policy)))
+    faults = [f"{report.name}: {fault}" for report in reports for fault in report.faults]
+    if faults:
+        raise BrokerError("; ".join(faults))

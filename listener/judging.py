@@ -1,0 +1,101 @@
+"""`listener classify`: texts in, judgements out."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from rich.console import Console
+from rich.table import Table
+
+from listener.errors import InputError
+from listener.records import Judgement
+from listener.settings import Settings
+from listener.sources.language import LanguageDetector
+from models.runtime import Classifier, as_row, load
+
+CHUNK = 256
+SHOWN = 0.05
+"""Labels under this probability are not worth a line of a table."""
+
+
+def judge_text(settings: Settings, text: str, *, out: Console, json: bool) -> None:
+    """One text: a table, or one line of JSON."""
+    judgement = _judge(_classifier(settings), [text])[0]
+    if json:
+        out.file.write(msgspec.json.encode({"text": text} | as_row(judgement)).decode() + "\n")
+        return
+    out.print(_table(judgement))
+    out.print(f"language {judgement.lang or 'not clear'}, unsure: {', '.join(judgement.unsure) or '-'}")
+
+
+def judge_lines(settings: Settings, source: str) -> Iterator[str]:
+    """JSON lines (`text`, rest kept) or plain lines → JSON lines."""
+    classifier = _classifier(settings)
+    rows = list(_rows(source))
+    for start in range(0, len(rows), CHUNK):
+        part = rows[start : start + CHUNK]
+        judgements = _judge(classifier, [row["text"] for row in part])
+        for row, judgement in zip(part, judgements, strict=True):
+            yield msgspec.json.encode(row | as_row(judgement)).decode()
+
+
+def _classifier(settings: Settings) -> Classifier:
+    return load(settings.model, threads=settings.model_threads or os.cpu_count() or 1)
+
+
+def _judge(classifier: Classifier, texts: list[str]) -> list[Judgement]:
+    languages = LanguageDetector()
+    return classifier.judge(texts, [languages.detect(text) for text in texts])
+
+
+def _rows(source: str) -> Iterator[dict[str, Any]]:
+    for number, line in enumerate(_read(source).splitlines(), 1):
+        if line.strip():
+            yield _row(line, number)
+
+
+def _row(line: str, number: int) -> dict[str, Any]:
+    row: Any = None
+    with suppress(msgspec.DecodeError, RecursionError):
+        row = msgspec.json.decode(line)
+    if not isinstance(row, dict):
+        return {"id": str(number), "text": line}
+    if not isinstance(row.get("text"), str):
+        raise InputError(f"line {number}: no `text`; give JSON lines with a text in each")
+    return {"id": str(number)} | row
+
+
+def _read(source: str) -> str:
+    raw = b""
+    try:
+        raw = sys.stdin.buffer.read() if source == "-" else Path(source).read_bytes()
+    except OSError as error:
+        raise InputError(f"{source}: cannot read ({error.strerror}); give a file or `-`") from None
+    return raw.decode("utf-8", "replace")
+
+
+def _table(judgement: Judgement) -> Table:
+    table = Table("label", "value", "probability", title="Judgement")
+    labels = judgement.labels
+    if labels is None:
+        table.add_row("-", "not judged", "")
+        return table
+    grade = max(range(len(labels.severity)), key=labels.severity.__getitem__)
+    table.add_row("sentiment", labels.top_sentiment, _share(max(labels.sentiment.values())))
+    table.add_row("complaint", "yes" if labels.complaint >= 0.5 else "no", _share(labels.complaint))
+    table.add_row("severity", str(grade), _share(labels.severity[grade]))
+    table.add_row("issue", labels.top_issue, _share(max(labels.issue.values())))
+    for flag, p in sorted(labels.flags.items(), key=lambda item: -item[1]):
+        if p >= SHOWN:
+            table.add_row("flag", flag, _share(p))
+    return table
+
+
+def _share(p: float) -> str:
+    return f"{100 * p:.0f} %"

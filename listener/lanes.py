@@ -1,0 +1,210 @@
+"""Runs one hop on a Faust stream: read → hop → emit → acknowledge, each in its own task.
+
+Between them bounded queues, so a slow sink or model stops the reading of its own topics and nothing
+else: they are paused, because one full queue would hold up every topic of the worker (Faust hands
+messages out one after the other). A batch is whatever has come while the hop was busy: one message
+leaves at once when it is idle, and batches fill up to `limit` under load.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import suppress
+from datetime import UTC, datetime
+from time import perf_counter
+from typing import Any, Protocol
+
+from agents.flow import Hop, Incoming, Origin, Outcome, Outgoing
+
+logger = logging.getLogger(__name__)
+
+ORIGIN_HEADER = "listener-origin"
+OBSERVED_HEADER = "listener-observed-at"
+FULL = 4
+"""Batches that may wait before the topics are paused; one more fetch may still come in."""
+QUEUED = 2
+"""Outcomes that may wait for delivery: enough to keep the hop busy, little enough to bound memory."""
+
+
+class Watch(Protocol):
+    """What a lane reports; the metrics implement it."""
+
+    def took(self, hop: str, *, records: int, seconds: float) -> None: ...
+
+    def sent(self, hop: str, *, topic: str) -> None: ...
+
+    def failed(self, hop: str, *, kind: str) -> None: ...
+
+
+class Lane:
+    """One hop of one worker."""
+
+    def __init__(
+        self,
+        name: str,
+        topics: Sequence[str],
+        hop: Hop,
+        *,
+        engine: Any,
+        limit: int,
+        watch: Watch,
+        fatal: Callable[[str, BaseException], None],
+    ) -> None:
+        self.name = name
+        self._topics = frozenset(topics)
+        self._hop = hop
+        self._engine = engine
+        self._limit = limit
+        self._watch = watch
+        self._fatal = fatal
+        self._waiting: deque[Any] = deque()
+        self._arrived = asyncio.Event()
+        self._paused = False
+        self._done: asyncio.Queue[tuple[list[Any], Outcome]] = asyncio.Queue(QUEUED)
+        self._taken: deque[list[Any]] = deque()
+        self._busy = 0
+        self._began = 0.0
+
+    async def __call__(self, stream: Any) -> None:
+        """The agent: reads events without acknowledging them."""
+        tasks = [self._task(self._work()), self._task(self._emit())]
+        try:
+            stream.enable_acks = False
+            async for event in stream.events():
+                self._put(event)
+        finally:
+            for task in tasks:
+                task.cancel()
+
+    async def drain(self, *, deadline: float) -> None:
+        """Forget what has not begun, and wait until what has begun is delivered."""
+        self._waiting.clear()
+        self._paused = False
+        ends = perf_counter() + deadline
+        while self._busy and perf_counter() < ends:
+            await asyncio.sleep(0.01)
+
+    def _task(self, lane: Any) -> asyncio.Task[None]:
+        task: asyncio.Task[None] = asyncio.ensure_future(lane)
+        task.add_done_callback(self._ended)
+        return task
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self._fatal(self.name, error)
+
+    def _put(self, event: Any) -> None:
+        self._waiting.append(event)
+        self._arrived.set()
+        if not self._paused and len(self._waiting) >= FULL * self._limit:
+            self._paused = True
+            self._engine.consumer.pause_partitions(self._partitions())
+
+    def _make_room(self) -> None:
+        if self._paused and len(self._waiting) <= self._limit:
+            self._paused = False
+            self._engine.consumer.resume_partitions(self._partitions())
+
+    def _partitions(self) -> set[Any]:
+        return {tp for tp in self._engine.consumer.assignment() if tp.topic in self._topics}
+
+    async def _batches(self) -> AsyncIterator[list[Incoming]]:
+        while True:
+            while not self._waiting:
+                self._arrived.clear()
+                await self._arrived.wait()
+            count = min(self._limit, len(self._waiting))
+            events = [self._waiting.popleft() for _ in range(count)]
+            self._make_room()
+            self._busy += 1
+            self._taken.append(events)
+            self._began = perf_counter()
+            yield [incoming(event) for event in events]
+
+    async def _work(self) -> None:
+        async for outcome in self._hop(self._batches()):
+            events: list[Any] = []
+            if outcome.last:
+                events = self._taken.popleft()
+                self._watch.took(
+                    self.name, records=len(events), seconds=perf_counter() - self._began
+                )
+            await self._done.put((events, outcome))
+
+    async def _emit(self) -> None:
+        while True:
+            events, outcome = await self._done.get()
+            await self._deliver(outcome.outputs)
+            await self._deliver(outcome.state)
+            await self._acknowledge(events)
+            if outcome.last:
+                self._busy -= 1
+
+    async def _deliver(self, records: list[Outgoing]) -> None:
+        """Sends in order and waits for all. What failed is sent again, with all that followed it:
+        a reader knows a repeated record by its origin, but not one that came too late."""
+        pause = 0.1
+        while records:
+            sent = [await self._send(record) for record in records]
+            results = await asyncio.gather(*sent, return_exceptions=True)
+            failed = next((n for n, r in enumerate(results) if isinstance(r, BaseException)), None)
+            if failed is None:
+                return
+            logger.warning("%s: broker refused a record (%r), again", self.name, results[failed])
+            self._watch.failed(self.name, kind=type(results[failed]).__name__)
+            records = records[failed:]
+            await asyncio.sleep(pause)
+            pause = min(pause * 2, 5.0)
+
+    async def _send(self, record: Outgoing) -> Awaitable[Any]:
+        headers = None
+        if record.origin is not None:
+            headers = [(ORIGIN_HEADER, record.origin.header())]
+        self._watch.sent(self.name, topic=record.topic)
+        try:
+            delivered: Awaitable[Any] = await self._engine.producer.send(
+                record.topic, record.key, record.value, record.partition, None, headers
+            )
+        except Exception as error:  # noqa: BLE001 - answered like a failed delivery
+            return _raise(error)
+        return delivered
+
+    async def _acknowledge(self, events: list[Any]) -> None:
+        generation = self._engine.consumer_generation_id
+        for event in events:
+            # After a rebalance the partition may be another worker's.
+            if event.message.generation_id == generation:
+                with suppress(asyncio.InvalidStateError):
+                    event.ack()
+
+
+async def _raise(error: Exception) -> None:
+    raise error
+
+
+def incoming(event: Any) -> Incoming:
+    """A Faust event as the hops know it."""
+    message = event.message
+    headers = message.headers or {}
+    headers = headers if isinstance(headers, dict) else dict(headers)
+    origin = headers.get(ORIGIN_HEADER)
+    return Incoming(
+        topic=message.topic,
+        partition=message.partition,
+        offset=message.offset,
+        key=message.key,
+        value=message.value,
+        observed_at=_observed(headers.get(OBSERVED_HEADER), message.timestamp),
+        origin=Origin.parse(origin) if origin else None,
+    )
+
+
+def _observed(header: bytes | None, timestamp: float) -> datetime:
+    """When the message was seen: as its header says (a replay's own time), else as Kafka does."""
+    if header is not None:
+        with suppress(ValueError, OverflowError):
+            return datetime.fromtimestamp(int(header) / 1000, UTC)
+    return datetime.fromtimestamp(timestamp, UTC)

@@ -1,0 +1,67 @@
+"""What the business decides, in one YAML file: brands, sources, links, escalation, brand, fit."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import yaml
+
+from listener.brand import BrandPolicy
+from listener.errors import PolicyError
+from listener.escalation import EscalationPolicy
+from listener.fit import FitPolicy
+from listener.identity import LinkPolicy
+from listener.sources import FORMATS
+from listener.sources.brands import BrandNames
+
+DEFAULT_SOURCES = {"raw.canonical": "canonical"}
+
+
+class Policy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The whole policy. Every section may be left out."""
+
+    sources: dict[str, str] = msgspec.field(default_factory=lambda: dict(DEFAULT_SOURCES))
+    """Raw topic → format."""
+    brands: tuple[BrandNames, ...] = ()
+    identity: LinkPolicy = msgspec.field(default_factory=LinkPolicy)
+    escalation: EscalationPolicy = msgspec.field(default_factory=EscalationPolicy)
+    brand: BrandPolicy = msgspec.field(default_factory=BrandPolicy)
+    fit: FitPolicy = msgspec.field(default_factory=FitPolicy)
+
+
+def load_policy(path: Path | None) -> Policy:
+    """The policy at `path`; the defaults for None. Raises PolicyError with the path of the key."""
+    if path is None:
+        return Policy()
+    return parse_policy(_read(path), where=str(path))
+
+
+def parse_policy(text: str, *, where: str) -> Policy:
+    try:
+        content = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise PolicyError(f"{where}: not YAML ({error}); mend the file") from None
+    return _convert({} if content is None else content, where=where)
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise PolicyError(
+            f"LISTENER_POLICY={path}: cannot read ({error}); give a readable YAML file"
+        ) from None
+
+
+def _convert(content: Any, *, where: str) -> Policy:
+    try:
+        policy = msgspec.convert(content, Policy)
+    except msgspec.ValidationError as error:
+        raise PolicyError(f"{where}: {error}; mend that key") from None
+    for topic, name in policy.sources.items():
+        if name not in FORMATS:
+            known = ", ".join(sorted(FORMATS))
+            raise PolicyError(f"{where}: sources.{topic}={name}: no such format; one of {known}")
+    return policy

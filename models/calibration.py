@@ -1,0 +1,127 @@
+"""From raw logits to calibrated probabilities, and the thresholds that go with them.
+
+Softmax heads: one temperature each (Guo et al. 2017). Independent labels: p = σ(a·z + b) each
+(Platt 1999), with a pull towards a = 1, b = 0 so that rare labels stay sane.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import msgspec
+import numpy as np
+
+from models.labels import FLAGS, SOFTMAX
+
+Array = np.ndarray[Any, Any]
+
+PRECISION: Final = 0.9
+SURE: Final = 0.5
+"""Least top probability of a softmax head that is not called unsure."""
+BAND: Final = (0.35, 0.65)
+"""An independent label between these is neither yes nor no."""
+
+
+class Scale(msgspec.Struct, frozen=True):
+    """σ(slope·z + shift)."""
+
+    slope: float = 1.0
+    shift: float = 0.0
+
+
+class Threshold(msgspec.Struct, frozen=True):
+    """Probability from which a label counts: best F1, and the least with precision ≥ 0.9."""
+
+    best: float = 0.5
+    precise: float = 0.9
+
+
+class Calibration(msgspec.Struct, frozen=True):
+    """Stored beside the weights."""
+
+    temperatures: dict[str, float]
+    complaint: Scale
+    flags: dict[str, Scale]
+    thresholds: dict[str, Threshold] = {}
+
+    def softmax(self, head: str, logits: Array) -> Array:
+        """(n, k) logits → (n, k) probabilities that sum to 1."""
+        scaled = logits.astype(np.float64) / self.temperatures[head]
+        scaled -= scaled.max(axis=1, keepdims=True)
+        found = np.exp(scaled)
+        return np.asarray(found / found.sum(axis=1, keepdims=True))
+
+    def independent(self, logits: Array, scales: list[Scale]) -> Array:
+        """(n, k) logits → (n, k) probabilities."""
+        slopes = np.array([scale.slope for scale in scales])
+        shifts = np.array([scale.shift for scale in scales])
+        return np.asarray(1 / (1 + np.exp(-np.clip(logits * slopes + shifts, -30, 30))))
+
+
+def fit(logits: dict[str, Array], gold: dict[str, Array]) -> Calibration:
+    """Calibration on held-out rows. `gold`: class indices for softmax heads, else 0/1 (n, k)."""
+    plain = Calibration(
+        temperatures={head: _temperature(logits[head], gold[head]) for head in SOFTMAX},
+        complaint=_platt(logits["complaint"][:, 0], gold["complaint"][:, 0]),
+        flags={
+            name: _platt(logits["flags"][:, i], gold["flags"][:, i]) for i, name in enumerate(FLAGS)
+        },
+    )
+    flags = plain.independent(logits["flags"], [plain.flags[name] for name in FLAGS])
+    complaint = plain.independent(logits["complaint"], [plain.complaint])
+    thresholds = {
+        name: _threshold(flags[:, i], gold["flags"][:, i]) for i, name in enumerate(FLAGS)
+    }
+    thresholds["complaint"] = _threshold(complaint[:, 0], gold["complaint"][:, 0])
+    return msgspec.structs.replace(plain, thresholds=thresholds)
+
+
+def _temperature(logits: Array, gold: Array) -> float:
+    """The one of a fine grid with the least cross-entropy."""
+    grid = np.exp(np.linspace(np.log(0.3), np.log(4.0), 120))
+    return float(grid[np.argmin([_cross_entropy(logits / t, gold) for t in grid])])
+
+
+def _cross_entropy(logits: Array, gold: Array) -> float:
+    shifted = logits - logits.max(axis=1, keepdims=True)
+    log_sum = np.log(np.exp(shifted).sum(axis=1))
+    return float((log_sum - shifted[np.arange(len(gold)), gold]).mean())
+
+
+def _platt(logits: Array, gold: Array, *, pull: float = 1.0) -> Scale:
+    """Newton's method on the penalised log-likelihood."""
+    slope, shift = 1.0, 0.0
+    for _ in range(50):
+        p = 1 / (1 + np.exp(-np.clip(slope * logits + shift, -30, 30)))
+        error, weight = p - gold, p * (1 - p)
+        gradient = np.array(
+            [(error * logits).sum() + pull * (slope - 1), error.sum() + pull * shift]
+        )
+        cross = (weight * logits).sum()
+        hessian = np.array(
+            [[(weight * logits**2).sum() + pull, cross], [cross, weight.sum() + pull]]
+        )
+        step = np.linalg.solve(hessian, gradient)
+        slope, shift = slope - step[0], shift - step[1]
+        if np.abs(step).max() < 1e-8:
+            break
+    return Scale(slope=max(float(slope), 0.05), shift=float(shift))
+
+
+def _threshold(found: Array, gold: Array) -> Threshold:
+    grid = np.linspace(0.05, 0.95, 91)
+    f1 = [_f1(found >= t, gold) for t in grid]
+    precise = [t for t in grid if _precision(found >= t, gold) >= PRECISION]
+    return Threshold(
+        best=round(float(grid[int(np.argmax(f1))]), 2),
+        precise=round(float(min(precise, default=0.95)), 2),
+    )
+
+
+def _f1(found: Array, gold: Array) -> float:
+    hits = float((found & (gold > 0)).sum())
+    return 2 * hits / (float(found.sum() + gold.sum()) or 1.0)
+
+
+def _precision(found: Array, gold: Array) -> float:
+    return float((found & (gold > 0)).sum()) / (float(found.sum()) or 1.0)

@@ -1,0 +1,93 @@
+"""From a training run to a folder that any install can load: ONNX int8, tokenizer, calibration."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+import torch
+from onnxruntime.quantization import QuantType, quantize_dynamic
+from tokenizers import Tokenizer
+from torch import nn
+
+from listener.errors import ModelError
+from models.calibration import fit
+from models.labels import HEADS
+from models.runtime import ModelConfig, OnnxRuntime
+from models.training.data import Row, full_rows
+from models.training.network import Network, encoder_folder, new_network
+from models.training.train import latest
+
+MAX_TOKENS = 128
+
+
+class _Served(nn.Module):
+    """The network with the shipped heads only."""
+
+    def __init__(self, network: Network) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> Any:
+        return self.network(input_ids, attention_mask, tuple(HEADS))
+
+
+def export(run: Path, data: Path, out: Path, *, name: str, version: str) -> Path:
+    """Writes model.onnx, tokenizer.json and config.json into `out`; calibrates the int8 weights on
+    the held-out rows. Raises ModelError where the run has no finished stage."""
+    weights = next(latest(run), None)
+    if weights is None:
+        raise ModelError(f"{run}: no finished stage; run `listener model train` first")
+    network = new_network()
+    network.load_state_dict(torch.load(weights, weights_only=True))
+    network.eval()
+    out.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory() as folder:
+        plain = Path(folder) / "model.onnx"
+        _trace(network, plain)
+        # The word embeddings are half of the weights; both they and the products are stored in 8
+        # bits, the products' weights by channel.
+        quantize_dynamic(plain, out / "model.onnx", weight_type=QuantType.QInt8, per_channel=True)
+    shutil.copy(encoder_folder() / "tokenizer.json", out / "tokenizer.json")
+    _, held = full_rows(data)
+    calibration = fit(_logits(out, held), _gold(held))
+    config = ModelConfig(name, version, MAX_TOKENS, ("en",), dict(HEADS), calibration)
+    (out / "config.json").write_bytes(msgspec.json.format(msgspec.json.encode(config)))
+    return out
+
+
+def _trace(network: Network, path: Path) -> None:
+    ids = torch.ones((2, 8), dtype=torch.int64)
+    axes = {0: "batch", 1: "length"}
+    torch.onnx.export(
+        _Served(network),
+        (ids, ids),
+        str(path),
+        input_names=["input_ids", "attention_mask"],
+        output_names=list(HEADS),
+        dynamic_axes={"input_ids": axes, "attention_mask": axes} | {h: {0: "batch"} for h in HEADS},
+        opset_version=17,
+        dynamo=False,
+    )
+
+
+def _logits(folder: Path, rows: list[Row]) -> dict[str, np.ndarray[Any, Any]]:
+    tokens = Tokenizer.from_file(str(folder / "tokenizer.json"))
+    tokens.enable_truncation(MAX_TOKENS)
+    tokens.enable_padding()
+    runtime = OnnxRuntime(folder / "model.onnx", threads=2)
+    parts = []
+    for start in range(0, len(rows), 32):
+        found = tokens.encode_batch([row.text for row in rows[start : start + 32]])
+        ids = np.array([e.ids for e in found], dtype=np.int64)
+        mask = np.array([e.attention_mask for e in found], dtype=np.int64)
+        parts.append(runtime.forward(ids, mask))
+    return {head: np.concatenate([part[head] for part in parts]) for head in HEADS}
+
+
+def _gold(rows: list[Row]) -> dict[str, np.ndarray[Any, Any]]:
+    return {head: np.array([row.targets[head] for row in rows]) for head in HEADS}

@@ -1,0 +1,1 @@
+"""Training of the packaged model. Needs the extra `torch`."""

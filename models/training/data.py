@@ -1,0 +1,102 @@
+"""The training files as rows of one shape."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+
+from listener.errors import InputError
+from models.labels import FLAGS, ISSUES, SENTIMENTS
+from models.text import prepare
+
+EMOTIONS: Final = (
+    "admiration amusement anger annoyance approval caring confusion curiosity desire "
+    "disappointment disapproval disgust embarrassment excitement fear gratitude grief joy love "
+    "nervousness optimism pride realization relief remorse sadness surprise neutral"
+).split()
+HELD_OUT: Final = 0.1
+"""Share of the fully annotated rows that calibrates and chooses, never trains."""
+
+
+class Row(msgspec.Struct, frozen=True):
+    """A prepared text and the targets it has. Softmax heads: index; others: list of 0/1."""
+
+    text: str
+    targets: dict[str, int | list[float]]
+
+
+def full_rows(data: Path) -> tuple[list[Row], list[Row]]:
+    """Rows with every label of the codebook: (to train on, held out), split by id."""
+    train: list[Row] = []
+    held: list[Row] = []
+    for name in ("annotated.jsonl", "written.jsonl"):
+        for row in _read(data / "train" / name):
+            (held if _is_held(row["id"]) else train).append(_full(row))
+    return train, held
+
+
+def side_rows(data: Path) -> dict[str, list[Row]]:
+    """Rows with some labels, by task."""
+    folder = data / "train"
+    return {
+        "sentiment": [_sentiment(r) for r in _read(folder / "sentiment.jsonl")],
+        "complaint": [
+            _complaint(r)
+            for name in ("complaints.jsonl", "review_severity.jsonl")
+            for r in _read(folder / name)
+        ],
+        "emotions": [_emotions(r) for r in _read(folder / "emotions.jsonl")],
+        "irony": [
+            Row(prepare(r["text"]), {"irony": int(r["label"] in ("yes", 1, "irony"))})
+            for name in ("irony_train.jsonl", "irony_val.jsonl")
+            for r in _read(folder / name)
+        ],
+    }
+
+
+def _full(row: dict[str, Any]) -> Row:
+    targets: dict[str, int | list[float]] = {
+        "sentiment": SENTIMENTS.index(row["sentiment"]),
+        "complaint": [float(row["complaint"])],
+        "severity": int(row["severity"]),
+        "issue": ISSUES.index(row["issue"]),
+        "flags": [float(flag in row["flags"]) for flag in FLAGS],
+    }
+    return Row(prepare(row["text"]), targets)
+
+
+def _sentiment(row: dict[str, Any]) -> Row:
+    return Row(prepare(row["text"]), {"sentiment": SENTIMENTS.index(row["sentiment"])})
+
+
+def _complaint(row: dict[str, Any]) -> Row:
+    targets: dict[str, int | list[float]] = {"complaint": [float(row["complaint"])]}
+    if row.get("severity") is not None:
+        targets["severity_public"] = int(row["severity"])
+    return Row(prepare(row["text"]), targets)
+
+
+def _emotions(row: dict[str, Any]) -> Row:
+    return Row(
+        prepare(row["text"]), {"emotions": [float(name in row["emotions"]) for name in EMOTIONS]}
+    )
+
+
+def _is_held(identifier: str) -> bool:
+    digest = hashlib.sha256(identifier.encode()).digest()
+    return int.from_bytes(digest[:4]) / 2**32 < HELD_OUT
+
+
+def _read(path: Path) -> Iterator[dict[str, Any]]:
+    try:
+        with path.open(encoding="utf-8") as lines:
+            yield from (json.loads(line) for line in lines if line.strip())
+    except OSError as error:
+        raise InputError(
+            f"{path}: cannot read ({error.strerror}); give the data folder with --data"
+        ) from None

