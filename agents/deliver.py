@@ -47,6 +47,14 @@ def deliver(
                 await attempt(sink, alert)
         count(sink.name, "delivered")
 
+    async def notify(sink: Sink, incoming: Incoming, alert: Alert) -> list[Outgoing]:
+        try:
+            await tell(sink, alert)
+        except DeliveryRefused as error:
+            count(sink.name, "refused")
+            return [step.refuse(incoming, error)]
+        return []
+
     async def one(incoming: Incoming, alert: Alert) -> list[Outgoing]:
         done = deliveries.open(alert.alert_id, incoming)
         if done is None:
@@ -54,15 +62,10 @@ def deliver(
         refused: list[Outgoing] = []
         for sink in sinks:
             version, notice = done.told.get(sink.name, (0, ""))
-            if alert.version <= version:
-                continue
-            if notice != alert.notice_id:
-                try:
-                    await tell(sink, alert)
-                except DeliveryRefused as error:
-                    count(sink.name, "refused")
-                    refused.append(step.refuse(incoming, error))
-            done.told[sink.name] = alert.version, alert.notice_id
+            if alert.version > version:
+                if notice != alert.notice_id:
+                    refused += await notify(sink, incoming, alert)
+                done.told[sink.name] = alert.version, alert.notice_id
         return refused
 
     async def hop(batches: Batches) -> AsyncIterator[Outcome]:

@@ -192,5 +192,3 @@ def build_sinks(settings: Settings) -> list[Sink]:
 
 def _threads(settings: Settings) -> int:
     return settings.model_threads or os.cpu_count() or 1
-
-

@@ -1,8 +1,8 @@
-"""The embedded broker: librdkafka's mock cluster, from the confluent-kafka wheel, in a child process.
+"""The embedded broker: librdkafka's mock cluster (confluent-kafka wheel) in a child process.
 
 It speaks the real Kafka protocol, but keeps everything in memory: a dead broker loses its log, each
 partition keeps a bounded number of bytes, nothing is compacted or expired, and topics exist only if
-they are named at the start. For trying out, demonstrations and tests; production takes Apache Kafka.
+they are named at the start. For trying out and for tests; production takes Apache Kafka.
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ _ERROR_TEXT = 512
 class EmbeddedBroker:
     """A context manager: the broker runs inside it. `address` is host:port.
 
-    `topics` maps a name to its number of partitions; `port` 0 takes any free one. Raises BrokerError
-    where the port is taken or the wheel has no librdkafka.
+    `topics` maps a name to its number of partitions; `port` 0 takes any free one. Raises
+    BrokerError where the port is taken or the wheel has no librdkafka.
     """
 
     def __init__(self, topics: Mapping[str, int], *, port: int = 0) -> None:
@@ -168,6 +168,7 @@ class _Cluster:
     def _declare(self) -> None:
         lib, pointer, text = self._lib, ctypes.c_void_p, ctypes.c_char_p
         lib.rd_kafka_conf_new.restype = pointer
+        lib.rd_kafka_conf_set.argtypes = [pointer, text, text, text, ctypes.c_size_t]
         lib.rd_kafka_new.restype = pointer
         lib.rd_kafka_new.argtypes = [ctypes.c_int, pointer, text, ctypes.c_size_t]
         lib.rd_kafka_mock_cluster_new.restype = pointer
@@ -179,7 +180,10 @@ class _Cluster:
 
     def _client(self) -> int:
         error = ctypes.create_string_buffer(_ERROR_TEXT)
-        client = self._lib.rd_kafka_new(0, self._lib.rd_kafka_conf_new(), error, _ERROR_TEXT)
+        conf = self._lib.rd_kafka_conf_new()
+        # It would warn that it has no broker to connect to: it is one.
+        self._lib.rd_kafka_conf_set(conf, b"log_level", b"0", error, _ERROR_TEXT)
+        client = self._lib.rd_kafka_new(0, conf, error, _ERROR_TEXT)
         if not client:
             raise BrokerError(f"librdkafka: {error.value.decode()}")
         return int(client)

@@ -79,19 +79,26 @@ def demo(
 
 
 @app.command()
-def worker() -> None:
+def worker(
+    announce: Annotated[bool, typer.Option(help="Print `ready` once every hop reads.")] = False,
+) -> None:
     """Run one worker: every hop from raw posts to alerts, brand risk and fit signals."""
     settings, policy = _start()
     from listener.worker import run_worker
 
-    sys.exit(_run(run_worker(settings, policy, ready=lambda: None)))
+    def ready() -> None:
+        if announce:
+            typer.echo("ready")
+            sys.stdout.flush()
+
+    sys.exit(_run(run_worker(settings, policy, ready=ready)))
 
 
 @app.command()
 def web() -> None:
     """Run the live page over the read model."""
     settings, _ = _start()
-    from listener.demo.page import serve_page
+    from listener.page import serve_page
 
     _run(serve_page(settings, ready=lambda url: out.print(f"Page at {url}")))
 
@@ -241,7 +248,9 @@ def letters_list(json: Json = False) -> None:
     table = Table("at", "stage", "where", "field", "error")
     for letter in letters:
         where = f"{letter.topic} {letter.partition}:{letter.offset}"
-        table.add_row(f"{letter.at:%Y-%m-%d %H:%M}", letter.stage, where, letter.field, letter.error)
+        table.add_row(
+            f"{letter.at:%Y-%m-%d %H:%M}", letter.stage, where, letter.field, letter.error
+        )
     out.print(table)
 
 
@@ -268,9 +277,12 @@ def check() -> None:
     for name, test in checks():
         fault = _fault(test)
         failed = failed or fault is not None
-        out.print(f"[{'red' if fault else 'green'}]{'✗' if fault else '✓'}[/] {name}" + (
-            f": {fault}" if fault else ""
-        ), highlight=False, soft_wrap=True)
+        out.print(
+            f"[{'red' if fault else 'green'}]{'✗' if fault else '✓'}[/] {name}"
+            + (f": {fault}" if fault else ""),
+            highlight=False,
+            soft_wrap=True,
+        )
     if failed:
         raise typer.Exit(1)
 
@@ -291,7 +303,9 @@ def schema(
     kinds = {
         name: kind
         for name, kind in vars(records).items()
-        if isinstance(kind, type) and issubclass(kind, records.Record) and kind is not records.Record
+        if isinstance(kind, type)
+        and issubclass(kind, records.Record)
+        and kind is not records.Record
     }
     if record is not None and record not in kinds:
         raise InputError(f"{record}: no such record; one of {', '.join(kinds)}")

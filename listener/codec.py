@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from functools import cache
-from typing import Any, TypeVar
+from typing import Any
 
 import msgspec
 
 from listener.errors import InvalidMessage
-
-T = TypeVar("T")
 
 _encoder = msgspec.json.Encoder()
 
@@ -24,15 +22,14 @@ def _decoder(kind: Any) -> msgspec.json.Decoder[Any]:
     return msgspec.json.Decoder(kind)
 
 
-def decode(payload: bytes | None, kind: type[T] | Any) -> T:
+def decode(payload: bytes | None, kind: Any) -> Any:
     """The record in `payload`. Raises InvalidMessage with the path of the field at fault."""
     if payload is None:
         raise InvalidMessage("empty value (a tombstone) where a record was expected")
     try:
-        record: T = _decoder(kind).decode(payload)
+        return _decoder(kind).decode(payload)
     except RecursionError:
         raise InvalidMessage("nested too deeply") from None
     except (msgspec.DecodeError, UnicodeDecodeError, ValueError) as error:
         reason, _, field = str(error).partition(" - at ")
         raise InvalidMessage(reason, field=field.strip("`") or "$") from None
-    return record

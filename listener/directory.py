@@ -112,7 +112,7 @@ class DirectoryReader:
 
     async def _catch_up(self) -> None:
         # Without a name the cluster is asked for every topic.
-        await self._consumer._client.force_metadata_update()  # noqa: SLF001 - no public call
+        await self._consumer._client.force_metadata_update()
         partitions = self._consumer.partitions_for_topic(IDENTITIES.name) or set()
         places = [TopicPartition(IDENTITIES.name, number) for number in partitions]
         if not places:

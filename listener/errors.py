@@ -1,6 +1,6 @@
 """Every error that Listener raises on purpose.
 
-ListenerError                 a message that names key, value and remedy; the CLI prints it and exits
+ListenerError                 names key, value and remedy; the CLI prints it and exits
 ├── SettingsError             a deployment setting is missing or wrong
 ├── PolicyError               the policy file is missing or says something impossible
 ├── BrokerError               the broker cannot be reached, or a topic is missing or misshapen

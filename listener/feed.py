@@ -61,7 +61,9 @@ async def replay(
         pending: list[Any] = []
         for record in records:
             await pace.wait_for(record.at)
-            pending.append(await client.send(topic, record.value, record.key, headers=_seen(record.at)))
+            pending.append(
+                await client.send(topic, record.value, record.key, headers=_seen(record.at))
+            )
             sent += 1
             if len(pending) >= SEND_AHEAD or speed is not None:
                 await asyncio.gather(*pending)
@@ -120,7 +122,7 @@ async def read_topic(settings: Settings, topic: str) -> list[Any]:
 
 async def partitions_of(consumer: Any, topic: str) -> list[TopicPartition]:
     """The partitions of a topic. Raises BrokerError where there is none."""
-    await consumer._client.force_metadata_update()  # noqa: SLF001 - no public call asks for all
+    await consumer._client.force_metadata_update()
     numbers = consumer.partitions_for_topic(topic) or set()
     if not numbers:
         raise BrokerError(f"topic {topic} is missing; make it with `listener topics create`")

@@ -31,7 +31,9 @@ def judge_text(settings: Settings, text: str, *, out: Console, json: bool) -> No
         out.file.write(msgspec.json.encode({"text": text} | as_row(judgement)).decode() + "\n")
         return
     out.print(_table(judgement))
-    out.print(f"language {judgement.lang or 'not clear'}, unsure: {', '.join(judgement.unsure) or '-'}")
+    out.print(
+        f"language {judgement.lang or 'not clear'}, unsure: {', '.join(judgement.unsure) or '-'}"
+    )
 
 
 def judge_lines(settings: Settings, source: str) -> Iterator[str]:

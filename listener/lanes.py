@@ -26,7 +26,7 @@ OBSERVED_HEADER = "listener-observed-at"
 FULL = 4
 """Batches that may wait before the topics are paused; one more fetch may still come in."""
 QUEUED = 2
-"""Outcomes that may wait for delivery: enough to keep the hop busy, little enough to bound memory."""
+"""Outcomes that may wait for delivery: enough to keep the hop busy, and memory bounded."""
 
 
 class Watch(Protocol):
@@ -101,12 +101,15 @@ class Lane:
         self._arrived.set()
         if not self._paused and len(self._waiting) >= FULL * self._limit:
             self._paused = True
-            self._engine.consumer.pause_partitions(self._partitions())
+            # Not `pause_partitions`: that drops what has been fetched already.
+            for place in self._partitions():
+                self._engine.consumer.on_buffer_full(place)
 
     def _make_room(self) -> None:
         if self._paused and len(self._waiting) <= self._limit:
             self._paused = False
-            self._engine.consumer.resume_partitions(self._partitions())
+            for place in self._partitions():
+                self._engine.consumer.on_buffer_drop(place)
 
     def _partitions(self) -> set[Any]:
         return {tp for tp in self._engine.consumer.assignment() if tp.topic in self._topics}

@@ -17,7 +17,10 @@ class Metrics:
             "listener_records_total", "Records that a hop took.", ["hop"], registry=registry
         )
         self.outputs = Counter(
-            "listener_outputs_total", "Records that a hop sent.", ["hop", "topic"], registry=registry
+            "listener_outputs_total",
+            "Records that a hop sent.",
+            ["hop", "topic"],
+            registry=registry,
         )
         self.failures = Counter(
             "listener_send_failures_total",

@@ -45,7 +45,7 @@ async def project(settings: Settings, store: Store) -> None:
 
 
 def _records(messages: list[Any], kind: type) -> list[Any]:
-    found = []
+    found: list[Any] = []
     for message in messages:
         try:
             found.append(decode(message.value, kind))

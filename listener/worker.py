@@ -94,7 +94,7 @@ def serve_metrics(metrics: Metrics, port: int) -> WSGIServer | None:
 
 
 class _Quiet(WSGIRequestHandler):
-    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the library's name
+    def log_message(self, format: str, *args: Any) -> None:
         """Scrapes are not news."""
 
 

@@ -40,9 +40,7 @@ def risk(state: BrandState, policy: BrandPolicy, *, brand: str) -> BrandRisk:
         at=datetime.fromtimestamp(state.watermark, UTC),
         brand_risk=round(100 * (1 - 2 ** (-burns["24h"] / 3)), 1),
         burn=burns,
-        significance={
-            name: significance(state, end, WINDOWS[name])[0] for name in ("15m", "1h")
-        },
+        significance={name: significance(state, end, WINDOWS[name])[0] for name in ("15m", "1h")},
         mentions_24h=mentions,
         negative_share=round(negative / mentions, 4) if mentions else 0.0,
         negative_interval=Interval(low=round(low, 4), high=round(high, 4)),

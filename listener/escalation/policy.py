@@ -36,5 +36,7 @@ class EscalationPolicy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
     """SLA target of a thread that nobody of the brand has answered."""
     thread_days: float = 30.0
     relapse_days: float = 7.0
+    rivals: tuple[str, ...] = ()
+    """Brands that are watched but not ours: what is said of them alone wakes nobody."""
     reach_cap: int = 100_000
     """The source's 99th percentile of followers and reposts."""

@@ -49,7 +49,7 @@ def score(linked: Linked, facts: Facts, policy: EscalationPolicy) -> Score:
 
 def _hard(linked: Linked, labels: Labels, policy: EscalationPolicy) -> tuple[Reason, ...]:
     """Hard rules need a message to the company: a crime report is not ours to answer."""
-    if not _ours(linked, labels):
+    if not _ours(linked, labels, policy):
         return ()
     return tuple(
         Reason(code=flag, contribution=1.0)
@@ -58,9 +58,11 @@ def _hard(linked: Linked, labels: Labels, policy: EscalationPolicy) -> tuple[Rea
     )
 
 
-def _ours(linked: Linked, labels: Labels) -> bool:
+def _ours(linked: Linked, labels: Labels, policy: EscalationPolicy) -> bool:
     mention = linked.mention
-    return (bool(mention.brands) or mention.channel != "public") and labels.top_issue != "none"
+    return (
+        any(b not in policy.rivals for b in mention.brands) or mention.channel != "public"
+    ) and labels.top_issue != "none"
 
 
 def _may_alert(linked: Linked, labels: Labels, policy: EscalationPolicy) -> bool:
@@ -68,7 +70,7 @@ def _may_alert(linked: Linked, labels: Labels, policy: EscalationPolicy) -> bool
     unsure = linked.judgement.unsure
     complains = labels.complaint >= policy.complaint_floor and "complaint" not in unsure
     leaves = labels.flags.get("churn", 0.0) >= policy.complaint_floor and "churn" not in unsure
-    return (complains or leaves) and _ours(linked, labels)
+    return (complains or leaves) and _ours(linked, labels, policy)
 
 
 def _inputs(

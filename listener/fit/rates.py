@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from datetime import datetime
+from math import exp2
 from typing import Final, Literal, NamedTuple
 
 import msgspec
@@ -106,10 +107,11 @@ def _cells(
 
 def _weighted(tally: Tally, policy: FitPolicy, *, now: datetime) -> float:
     today = now.timestamp() / DAY_SECONDS
-    return sum(
-        mass * 2.0 ** (-max(today - day - 0.5, 0.0) / policy.half_life_days)
-        for day, mass in sorted(tally.mass.items())
-    )
+    total = 0.0
+    for day, mass in sorted(tally.mass.items()):
+        age = max(today - day - 0.5, 0.0)
+        total += mass * exp2(-age / policy.half_life_days)
+    return total
 
 
 def _compare(cells: list[Cell], policy: FitPolicy, *, now: datetime) -> list[FitSignal]:

@@ -11,7 +11,9 @@ ONBOARDING: Final = timedelta(days=30)
 PURCHASE: Final = 0.5
 
 
-def stage_of(labels: Labels | None, link: Link, standing: Standing | None, *, now: datetime) -> Stage:
+def stage_of(
+    labels: Labels | None, link: Link, standing: Standing | None, *, now: datetime
+) -> Stage:
     """Stages that one message cannot flip: the later ones need a subject's history."""
     if standing is not None and link.customer_id is not None:
         return "adopting" if now - standing.since < ONBOARDING else "retained"

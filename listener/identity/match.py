@@ -29,9 +29,7 @@ class _Clue(NamedTuple):
     identifier: str
 
 
-def link(
-    mention: Mention, find: Find, policy: LinkPolicy
-) -> tuple[Link, Standing | None]:
+def link(mention: Mention, find: Find, policy: LinkPolicy) -> tuple[Link, Standing | None]:
     """The link of a mention and what the directory says of that customer.
 
     The brand's own messages and authors who opted out are never linked.

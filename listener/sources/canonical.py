@@ -47,16 +47,11 @@ class Request(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="
 
 def parse(payload: bytes, *, observed_at: datetime) -> Mention | Forget:
     """A message without `type` is a mention."""
-    record: Message | Request
-    if b'"type"' in payload:
-        record = read(payload, Message | Request)
-    else:
-        record = read(payload, Message)
+    tagged = b'"type"' in payload
+    record: Message | Request = read(payload, Message | Request if tagged else Message)
     if isinstance(record, Request):
         return _forget(record, observed_at)
     return _mention(record, observed_at)
-
-
 
 
 def _forget(request: Request, observed_at: datetime) -> Forget:

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final, NamedTuple, TypeVar
+from typing import Any, Final, NamedTuple
 
 from listener.codec import decode
 from listener.errors import InvalidMessage
-
-T = TypeVar("T")
 
 MAX_PAYLOAD: Final = 1_000_000
 MAX_TEXT: Final = 100_000
@@ -24,18 +22,19 @@ class Times(NamedTuple):
     backfill: bool
 
 
-def read(payload: bytes, kind: type[T] | Any) -> T:
+def read(payload: bytes, kind: Any) -> Any:
     """The payload as a record. Raises InvalidMessage whatever it is."""
     if len(payload) > MAX_PAYLOAD:
         raise InvalidMessage(f"payload of {len(payload)} bytes, more than {MAX_PAYLOAD}")
-    record: T = decode(payload, kind)
-    return record
+    return decode(payload, kind)
 
 
 def check_text(text: str) -> str:
     """The text without NULs. Raises InvalidMessage where it is too long or not Unicode."""
     if len(text) > MAX_TEXT:
-        raise InvalidMessage(f"text of {len(text)} characters, more than {MAX_TEXT}", field="$.text")
+        raise InvalidMessage(
+            f"text of {len(text)} characters, more than {MAX_TEXT}", field="$.text"
+        )
     try:
         text.encode()
     except UnicodeEncodeError:

@@ -36,7 +36,9 @@ def read_records(path: Path) -> Iterator[RawRecord]:
                 last = record.at
                 yield record
     except OSError as error:
-        raise InputError(f"{path}: cannot read ({error.strerror}); give a JSON-lines file") from None
+        raise InputError(
+            f"{path}: cannot read ({error.strerror}); give a JSON-lines file"
+        ) from None
     if empty:
         raise InputError(f"{path}: no lines in it; give a JSON-lines file")
 

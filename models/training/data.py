@@ -14,11 +14,36 @@ from listener.errors import InputError
 from models.labels import FLAGS, ISSUES, SENTIMENTS
 from models.text import prepare
 
-EMOTIONS: Final = (
-    "admiration amusement anger annoyance approval caring confusion curiosity desire "
-    "disappointment disapproval disgust embarrassment excitement fear gratitude grief joy love "
-    "nervousness optimism pride realization relief remorse sadness surprise neutral"
-).split()
+EMOTIONS: Final = [
+    "admiration",
+    "amusement",
+    "anger",
+    "annoyance",
+    "approval",
+    "caring",
+    "confusion",
+    "curiosity",
+    "desire",
+    "disappointment",
+    "disapproval",
+    "disgust",
+    "embarrassment",
+    "excitement",
+    "fear",
+    "gratitude",
+    "grief",
+    "joy",
+    "love",
+    "nervousness",
+    "optimism",
+    "pride",
+    "realization",
+    "relief",
+    "remorse",
+    "sadness",
+    "surprise",
+    "neutral",
+]
 HELD_OUT: Final = 0.1
 """Share of the fully annotated rows that calibrates and chooses, never trains."""
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Final
 
-import torch
 from torch import Tensor, nn
 from transformers import BertModel
 
@@ -50,7 +49,10 @@ def encoder_folder() -> Path:
 def new_network() -> Network:
     """The pretrained encoder with fresh heads; word embeddings are frozen."""
     encoder = BertModel.from_pretrained(
-        encoder_folder(), attn_implementation="eager", local_files_only=True, add_pooling_layer=False
+        encoder_folder(),
+        attn_implementation="eager",
+        local_files_only=True,
+        add_pooling_layer=False,
     )
     # 11.7 of 22.7 M parameters, and rare words would drift away from common ones.
     encoder.embeddings.word_embeddings.weight.requires_grad_(False)

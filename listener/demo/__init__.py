@@ -1,0 +1,1 @@
+"""`listener demo`: three days of a fictional brand, through the whole flow, on this machine."""
