@@ -39,12 +39,16 @@ def deliver(
             count(sink.name, "delayed")
             raise
 
+    told = 0
+
     async def tell(sink: Sink, alert: Alert) -> None:
+        nonlocal told
         async for trial in stamina.retry_context(
             on=DeliveryDelayed, attempts=None, timeout=None, wait_initial=0.2, wait_max=30.0
         ):
             with trial:
                 await attempt(sink, alert)
+        told += 1
         count(sink.name, "delivered")
 
     async def notify(sink: Sink, incoming: Incoming, alert: Alert) -> list[Outgoing]:
@@ -72,9 +76,11 @@ def deliver(
         async for batch in batches:
             outputs: list[Outgoing] = []
             for incoming, alert in step.decode(batch, outputs):
+                before = told
                 outputs += await one(incoming, alert)
-                # Told once is told: the record of it must not wait for the rest of the batch.
-                yield Outcome([], deliveries.written(), last=False)
+                if told > before:
+                    # A kill may repeat the notice under way, under its key, but no other.
+                    yield Outcome([], deliveries.written(), last=False)
             yield Outcome(outputs, deliveries.written())
 
     return hop

@@ -136,6 +136,9 @@ class Lane:
                     self.name, records=len(events), seconds=perf_counter() - self._began
                 )
             await self._done.put((events, outcome))
+            if not outcome.last:
+                # The hop has done something that cannot be undone: no more before it is on record.
+                await self._done.join()
 
     async def _emit(self) -> None:
         while True:
@@ -143,6 +146,7 @@ class Lane:
             await self._deliver(outcome.outputs)
             await self._deliver(outcome.state)
             await self._acknowledge(events)
+            self._done.task_done()
             if outcome.last:
                 self._busy -= 1
 

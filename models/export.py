@@ -77,16 +77,10 @@ def _trace(network: Network, path: Path) -> None:
 
 def _logits(folder: Path, rows: list[Row]) -> dict[str, np.ndarray[Any, Any]]:
     tokens = Tokenizer.from_file(str(folder / "tokenizer.json"))
+    tokens.no_padding()
     tokens.enable_truncation(MAX_TOKENS)
-    tokens.enable_padding()
     runtime = OnnxRuntime(folder / "model.onnx", threads=2)
-    parts = []
-    for start in range(0, len(rows), 32):
-        found = tokens.encode_batch([row.text for row in rows[start : start + 32]])
-        ids = np.array([e.ids for e in found], dtype=np.int64)
-        mask = np.array([e.attention_mask for e in found], dtype=np.int64)
-        parts.append(runtime.forward(ids, mask))
-    return {head: np.concatenate([part[head] for part in parts]) for head in HEADS}
+    return runtime.forward([found.ids for found in tokens.encode_batch([r.text for r in rows])])
 
 
 def _gold(rows: list[Row]) -> dict[str, np.ndarray[Any, Any]]:

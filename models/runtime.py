@@ -1,9 +1,10 @@
-"""Judges texts: tokenise → length-bucketed batches → runtime → calibrated labels."""
+"""Judges texts: tokenise → runtime → calibrated labels."""
 
 from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Final, Protocol
 
@@ -20,7 +21,6 @@ from models.text import prepare
 PACKAGED: Final = Path(__file__).parent / "weights" / "listener-minilm"
 ALL_UNSURE: Final = tuple(HEADS)
 REMEMBERED: Final = 4096
-BATCH: Final = 32
 DIGITS: Final = 4
 
 
@@ -36,30 +36,44 @@ class ModelConfig(msgspec.Struct, frozen=True):
 
 
 class Runtime(Protocol):
-    """Called on the inference thread; blocks. Token ids of a batch → logits (n, k) of each head."""
+    """Called on the inference thread; blocks. Rows of token ids → logits (n, k) of each head.
 
-    def forward(self, ids: Array, mask: Array) -> dict[str, Array]: ...
+    What a row gives must not depend on the rows that come with it.
+    """
+
+    def forward(self, rows: list[list[int]]) -> dict[str, Array]: ...
 
 
 class OnnxRuntime:
-    """ONNX Runtime on the CPU."""
+    """ONNX Runtime on the CPU, one text a run, `threads` runs at once.
+
+    Not one batch a run: dynamic int8 scales activations by all that is in a run, so that a text was
+    judged differently in other company, and alerts differed after a kill. It is faster, too: no
+    padding, and no waiting of threads for each other (docs/benchmarks.md).
+    """
 
     def __init__(self, path: Path, *, threads: int) -> None:
         import onnxruntime
 
         options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = threads
+        options.intra_op_num_threads = 1
         options.inter_op_num_threads = 1
-        # Spinning threads would take the event loop's share of the cores.
-        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         self._session = onnxruntime.InferenceSession(
             str(path), options, providers=["CPUExecutionProvider"]
         )
         self._names = [output.name for output in self._session.get_outputs()]
+        self._pool = ThreadPoolExecutor(threads, thread_name_prefix="model")
 
-    def forward(self, ids: Array, mask: Array) -> dict[str, Array]:
-        found = self._session.run(self._names, {"input_ids": ids, "attention_mask": mask})
-        return dict(zip(self._names, found, strict=True))
+    def forward(self, rows: list[list[int]]) -> dict[str, Array]:
+        found = list(self._pool.map(self._run, rows))
+        return {name: np.concatenate([f[i] for f in found]) for i, name in enumerate(self._names)}
+
+    def _run(self, row: list[int]) -> list[Array]:
+        ids = np.array([row], dtype=np.int64)
+        found: list[Array] = self._session.run(
+            self._names, {"input_ids": ids, "attention_mask": np.ones_like(ids)}
+        )
+        return found
 
 
 class Classifier:
@@ -93,29 +107,20 @@ class Classifier:
 
     def _labels(self, texts: list[str]) -> dict[str, Labels]:
         found = {text: self._cache[text] for text in texts if text in self._cache}
-        fresh = sorted({text for text in texts if text not in found}, key=lambda t: (len(t), t))
-        encoded = self._tokens.encode_batch_fast(fresh) if fresh else []
-        order = sorted(range(len(fresh)), key=lambda i: len(encoded[i].ids))
-        for start in range(0, len(order), BATCH):
-            part = order[start : start + BATCH]
-            judged = self._forward([encoded[i].ids for i in part])
-            found |= dict(zip((fresh[i] for i in part), judged, strict=True))
-        self._remember({text: found[text] for text in fresh})
+        # Longest first: no thread is left alone with the longest at the end.
+        fresh = sorted({t for t in texts if t not in found}, key=lambda t: (-len(t), t))
+        if fresh:
+            rows = [encoded.ids for encoded in self._tokens.encode_batch_fast(fresh)]
+            judged = self._calibrated(self._runtime.forward(rows))
+            new = dict(zip(fresh, judged, strict=True))
+            self._remember(new)
+            found |= new
         return found
 
     def _remember(self, labels: dict[str, Labels]) -> None:
         self._cache.update(labels)
         while len(self._cache) > REMEMBERED:
             self._cache.popitem(last=False)
-
-    def _forward(self, rows: list[list[int]]) -> list[Labels]:
-        width = max(len(row) for row in rows)
-        ids = np.zeros((len(rows), width), dtype=np.int64)
-        mask = np.zeros((len(rows), width), dtype=np.int64)
-        for i, row in enumerate(rows):
-            ids[i, : len(row)] = row
-            mask[i, : len(row)] = 1
-        return self._calibrated(self._runtime.forward(ids, mask))
 
     def _calibrated(self, logits: dict[str, Array]) -> list[Labels]:
         calibration = self._config.calibration
@@ -181,11 +186,19 @@ def _config(folder: Path) -> ModelConfig:
     return config
 
 
+IGNORANT: Final = Labels(
+    sentiment=dict.fromkeys(SENTIMENTS, 1 / len(SENTIMENTS)),
+    complaint=0.5,
+    severity=(0.2, 0.2, 0.2, 0.2, 0.2),
+    issue=dict.fromkeys(ISSUES, 1 / len(ISSUES)),
+    flags=dict.fromkeys(FLAGS, 0.5),
+)
+"""What a row says where nothing was judged: every class alike, and `unsure` names every head."""
+
+
 def as_row(judgement: Judgement) -> dict[str, Any]:
     """A judgement with the keys that scoring reads, flat."""
-    row: dict[str, Any] = {}
-    if judgement.labels is not None:
-        row |= msgspec.to_builtins(judgement.labels)
+    row: dict[str, Any] = msgspec.to_builtins(judgement.labels or IGNORANT)
     return row | {
         "lang": judgement.lang,
         "unsure": list(judgement.unsure),

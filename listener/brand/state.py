@@ -54,6 +54,8 @@ class BrandState(msgspec.Struct):
     prints: list[str] = []
     evidence: list[tuple[float, int, str]] = []
     """(weight, event time, mention id) of the day's heaviest."""
+    seen: int = 0
+    """Mentions taken in, ever: exact whatever is killed, in whatever order they come."""
     late: int = 0
     incident: Incident | None = None
     calm: int = 0

@@ -32,6 +32,7 @@ def observe(evidence: BrandEvidence, state: BrandState, policy: BrandPolicy) -> 
     """Takes one part in. Backfill is left out: it says nothing of now."""
     if evidence.backfill:
         return
+    state.seen += 1
     at = int(evidence.event_time.timestamp())
     if at <= state.watermark - BUCKETS_KEPT:
         state.late += 1

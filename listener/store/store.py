@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 from sqlalchemy import Engine, Table, case, create_engine, event, func, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.pool import StaticPool
 
 from listener.codec import decode, encode
 from listener.errors import SettingsError
@@ -28,7 +29,7 @@ class Store:
 
     def __init__(self, url: str) -> None:
         try:
-            self._engine = create_engine(url)
+            self._engine = create_engine(url, **_options(url))
             self._prepare()
             metadata.create_all(self._engine)
         except (SQLAlchemyError, ImportError) as error:
@@ -140,6 +141,13 @@ class Store:
     def _prepare(self) -> None:
         if self._engine.dialect.name == "sqlite":
             event.listen(self._engine, "connect", _write_ahead)
+
+
+def _options(url: str) -> dict[str, Any]:
+    """A database in memory is one connection's: all threads share it."""
+    if url in ("sqlite://", "sqlite:///:memory:"):
+        return {"poolclass": StaticPool, "connect_args": {"check_same_thread": False}}
+    return {}
 
 
 def _write_ahead(connection: Any, _: Any) -> None:

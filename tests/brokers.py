@@ -1,0 +1,151 @@
+"""Both brokers that the suites run on."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, suppress
+from pathlib import Path
+
+import pytest
+
+from listener.broker import EmbeddedBroker
+from listener.cluster import counts, create_topics
+from listener.policy import load_policy
+from listener.settings import Settings, load_settings
+
+READY_SECONDS = 60.0
+
+
+def free_port() -> int:
+    """A port such that it and the next one are free."""
+    while True:
+        with closing(socket.socket()) as one, closing(socket.socket()) as two:
+            one.bind(("127.0.0.1", 0))
+            port = int(one.getsockname()[1])
+            with suppress(OSError, OverflowError):
+                two.bind(("127.0.0.1", port + 1))
+                return port
+
+
+class ApacheKafka:
+    """One KRaft broker in a folder: may be killed and started again."""
+
+    def __init__(self, folder: Path, port: int) -> None:
+        self.folder = folder
+        self.port = port
+        self.address = f"127.0.0.1:{port}"
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        run = Path(os.environ["KAFKA_HOME"]) / "bin" / "kafka-run"
+        log = (self.folder / "broker.log").open("ab")
+        self._process = subprocess.Popen(
+            [str(run), str(self.folder / "data"), str(self.port)],
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+        )
+        deadline = time.monotonic() + READY_SECONDS
+        while not _answers(self.port):
+            assert self._process.poll() is None, (self.folder / "broker.log").read_text()[-2000:]
+            assert time.monotonic() < deadline, "Kafka did not start"
+            time.sleep(0.2)
+
+    def kill(self) -> None:
+        if self._process is not None:
+            with suppress(ProcessLookupError):
+                os.killpg(self._process.pid, 9)
+            self._process.wait()
+            self._process = None
+
+
+def _answers(port: int) -> bool:
+    with closing(socket.socket()) as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+@contextmanager
+def apache_kafka() -> Iterator[ApacheKafka]:
+    """Apache Kafka from KAFKA_HOME; skipped without it, but never in CI."""
+    if "KAFKA_HOME" not in os.environ:
+        assert "LISTENER_CI" not in os.environ, "CI must run the Kafka suites: set KAFKA_HOME"
+        pytest.skip("KAFKA_HOME is not set: give an unpacked Apache Kafka to run this half")
+    with tempfile.TemporaryDirectory() as folder:
+        kafka = ApacheKafka(Path(folder), free_port())
+        try:
+            kafka.start()
+            yield kafka
+        finally:
+            kafka.kill()
+
+
+@contextmanager
+def broker(kind: str, *, policy: Path | None) -> Iterator[Settings]:
+    """Settings of a broker with every topic, `embedded` or `apache`."""
+    chosen = load_policy(policy)
+    if kind == "embedded":
+        with EmbeddedBroker(counts(chosen, width=4)) as embedded:
+            yield load_settings(broker=embedded.address, policy=policy, metrics_port=0)
+        return
+    with apache_kafka() as kafka:
+        settings = load_settings(broker=kafka.address, policy=policy, metrics_port=0)
+        asyncio.run(create_topics(settings, chosen))
+        yield settings
+
+
+class Worker:
+    """A worker in a process of its own, as operations run it."""
+
+    def __init__(self, settings: Settings, **environment: str) -> None:
+        self._environment = os.environ | {
+            "LISTENER_BROKER": settings.broker,
+            "LISTENER_POLICY": str(settings.policy or ""),
+            "LISTENER_METRICS_PORT": "0",
+            "LISTENER_LOG_LEVEL": "WARNING",
+            **environment,
+        }
+        if settings.policy is None:
+            del self._environment["LISTENER_POLICY"]
+        self._process: subprocess.Popen[str] | None = None
+
+    def start(self, *, wait: bool = True) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "listener", "worker", "--announce"],
+            env=self._environment,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        if wait:
+            assert self._process.stdout is not None
+            assert self._process.stdout.readline().strip() == "ready"
+
+    @property
+    def pid(self) -> int:
+        assert self._process is not None
+        return self._process.pid
+
+    def kill(self) -> None:
+        """As a machine that loses its power."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+            assert self._process.stdout is not None
+            self._process.stdout.close()
+            self._process = None
+
+    def stop(self) -> int:
+        """As an orchestrator asks; returns the exit code."""
+        assert self._process is not None
+        self._process.terminate()
+        code = self._process.wait(30)
+        assert self._process.stdout is not None
+        self._process.stdout.close()
+        self._process = None
+        return code

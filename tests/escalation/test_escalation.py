@@ -1,0 +1,135 @@
+from datetime import timedelta
+from typing import Any
+
+import msgspec
+from hypothesis import given
+from hypothesis import strategies as st
+
+from listener.escalation import EscalationPolicy, SubjectState, act, escalate, score
+from listener.escalation.score import Facts
+from listener.records import Action, Alert, Link, Standing
+from tests.worlds import NOW, labels, linked
+
+POLICY = EscalationPolicy()
+shares = st.floats(0, 1)
+facts = st.builds(
+    Facts,
+    unsolved=st.integers(0, 5),
+    waiting_minutes=st.floats(0, 5000),
+    relapsed=st.booleans(),
+)
+
+
+def angry(number: int = 1, **changes: Any) -> Any:
+    return linked(number, judged=labels(severity=4, churn=0.95, repeat=0.9), **changes)
+
+
+def resolve(alert: Alert) -> Action:
+    return Action(
+        action_id="1", alert_id=alert.alert_id, subject="x:ann", kind="resolve", actor="me", at=NOW
+    )
+
+
+@given(churn=shares, repeat=shares, severity=st.integers(0, 4), state=facts)
+def test_contributions_sum_to_the_score(
+    churn: float, repeat: float, severity: int, state: Facts
+) -> None:
+    """Each reason's share can be shown, and nothing is left over."""
+    message = linked(judged=labels(severity=severity, churn=churn, repeat=repeat))
+    found = score(message, state, POLICY)
+    assert abs(sum(r.contribution for r in found.reasons) - found.value) < 0.001
+
+
+@given(churn=shares, severity=st.integers(0, 3), state=facts)
+def test_more_severity_never_lowers_the_score(churn: float, severity: int, state: Facts) -> None:
+    """The score rises with each input."""
+    low = score(linked(judged=labels(severity=severity, churn=churn)), state, POLICY)
+    high = score(linked(judged=labels(severity=severity + 1, churn=churn)), state, POLICY)
+    assert high.value >= low.value
+
+
+def test_each_hard_rule_alone_is_p1() -> None:
+    """Safety, legal and privacy need no score."""
+    for flag in ("safety", "legal", "privacy"):
+        found = score(linked(judged=labels(severity=0, **{flag: 0.9})), Facts(), POLICY)
+        assert found.priority == "P1"
+        assert found.reasons[0].code == flag
+
+
+def test_an_unsure_label_never_raises_an_alert_alone() -> None:
+    """Neither a hard rule nor a complaint that the model is unsure of wakes anybody."""
+    assert (
+        escalate(
+            linked(judged=labels(legal=0.64), unsure=("legal",)), SubjectState(), POLICY, now=NOW
+        )
+        == []
+    )
+    assert escalate(angry(unsure=("complaint", "churn")), SubjectState(), POLICY, now=NOW) == []
+
+
+def test_talk_about_a_rival_or_about_nothing_wakes_nobody() -> None:
+    """Public posts need a brand that is ours."""
+    policy = EscalationPolicy(rivals=("Acme",))
+    assert escalate(angry(), SubjectState(), policy, now=NOW) == []
+    assert escalate(angry(brands=()), SubjectState(), POLICY, now=NOW) == []
+
+
+def test_value_counts_for_exact_links_only() -> None:
+    """A probabilistic link never changes a priority by customer value."""
+    standing = Standing(segment="s", since=NOW, value_percentile=1.0)
+    exact = linked(link=Link(customer_id="c", tier="T2", probability=0.95), standing=standing)
+    guess = linked(link=Link(customer_id="c", tier="T3", probability=0.99), standing=standing)
+    codes = [{r.code for r in score(m, Facts(), POLICY).reasons} for m in (exact, guess)]
+    assert "value" in codes[0]
+    assert "value" not in codes[1]
+
+
+def test_the_same_subject_and_issue_is_one_alert_that_grows() -> None:
+    """Grouping by dedup key: more evidence, a higher version, the same id."""
+    state = SubjectState()
+    (first,) = escalate(angry(1), state, POLICY, now=NOW)
+    (second,) = escalate(
+        angry(2, at=NOW + timedelta(hours=1)), state, POLICY, now=NOW + timedelta(hours=1)
+    )
+    assert second.alert_id == first.alert_id
+    assert second.version == first.version + 1
+    assert second.evidence == ("x:1", "x:2")
+    assert second.notice_id == first.notice_id or second.priority != first.priority
+
+
+def test_the_same_message_twice_changes_nothing() -> None:
+    """Readers see each id once."""
+    state = SubjectState()
+    escalate(angry(1), state, POLICY, now=NOW)
+    assert escalate(angry(1), state, POLICY, now=NOW) == []
+
+
+def test_a_resolved_alert_is_resolved_once_and_may_reopen() -> None:
+    """Exactly one resolved notice; the same trouble within seven days reopens it."""
+    state = SubjectState()
+    (alert,) = escalate(angry(1), state, POLICY, now=NOW)
+    (solved,) = act(resolve(alert), state, POLICY)
+    assert solved.state == "resolved"
+    assert act(resolve(alert), state, POLICY) == []
+    later = NOW + timedelta(days=2)
+    (again,) = escalate(angry(2, at=later), state, POLICY, now=later)
+    assert (again.state, again.cycle) == ("reopened", 2)
+    assert "relapse" in {reason.code for reason in again.reasons}
+
+
+def test_quiet_threads_are_dropped() -> None:
+    """State is bounded: after 30 days of silence a thread is gone."""
+    state = SubjectState()
+    escalate(angry(1), state, POLICY, now=NOW)
+    later = NOW + timedelta(days=31)
+    calm = labels(complaint=0.0, issue="feature")
+    escalate(linked(2, judged=calm, at=later), state, POLICY, now=later)
+    assert state.threads == {}
+
+
+def test_state_survives_its_encoding() -> None:
+    """What is restored after a kill is what was there."""
+    state = SubjectState()
+    escalate(angry(1), state, POLICY, now=NOW)
+    again = msgspec.json.decode(msgspec.json.encode(state), type=SubjectState)
+    assert again == state

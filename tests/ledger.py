@@ -1,0 +1,79 @@
+"""Reads back what a worker has made of its input."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import Any
+
+import msgspec
+
+from agents.escalate import Subject
+from agents.flow import Held
+from listener.brand import BrandState
+from listener.codec import decode
+from listener.feed import read_topic
+from listener.records import Alert, DeadLetter, Linked
+from listener.settings import Settings
+from listener.topics import ALERTS, DEAD_LETTERS, LINKED, STATE_BRANDS, STATE_SUBJECTS
+
+
+def read(settings: Settings, topic: str, kind: Any) -> list[Any]:
+    messages = asyncio.run(read_topic(settings, topic))
+    return [decode(m.value, kind) for m in messages if m.value is not None]
+
+
+def newest(settings: Settings, topic: str, kind: Any) -> dict[bytes, Any]:
+    messages = asyncio.run(read_topic(settings, topic))
+    return {m.key: decode(m.value, kind) for m in messages}
+
+
+class Outcome(msgspec.Struct):
+    """All that must not depend on kills."""
+
+    mentions: set[str]
+    dead: set[tuple[str, int, int]]
+    seen: dict[str, int]
+    """Brand → mentions counted, in the state."""
+    brands: dict[str, BrandState]
+    subjects: dict[bytes, Any]
+    alerts: dict[str, tuple[str, str, float, tuple[str, ...], int]]
+    sent_again: int
+    """Records on `listener.linked` beyond the first of each id."""
+
+
+def outcome(settings: Settings) -> Outcome:
+    linked = read(settings, LINKED.name, Linked)
+    ids = [record.mention.mention_id for record in linked]
+    letters = read(settings, DEAD_LETTERS.name, DeadLetter)
+    brands = newest(settings, STATE_BRANDS.name, Held[BrandState])
+    subjects = newest(settings, STATE_SUBJECTS.name, Held[Subject])
+    alerts = newest(settings, ALERTS.name, Alert)
+    return Outcome(
+        mentions=set(ids),
+        dead={(letter.topic, letter.partition, letter.offset) for letter in letters},
+        seen={key.decode(): held.state.seen for key, held in brands.items()},
+        brands={key.decode(): held.state for key, held in brands.items()},
+        subjects={key: held.state for key, held in subjects.items()},
+        alerts={
+            a.alert_id: (a.state, a.priority, a.score, a.evidence, a.version)
+            for a in alerts.values()
+        },
+        sent_again=len(ids) - len(set(ids)),
+    )
+
+
+def wait_for(settings: Settings, *, inputs: int, seconds: float) -> Outcome:
+    """The outcome once every input is linked or dead and the hops behind are quiet."""
+    deadline = time.monotonic() + seconds
+    before: Outcome | None = None
+    while time.monotonic() < deadline:
+        found = outcome(settings)
+        if len(found.mentions) + len(found.dead) >= inputs and found == before:
+            return found
+        before = found
+        time.sleep(2)
+    assert before is not None
+    raise AssertionError(
+        f"{len(before.mentions)} linked and {len(before.dead)} dead of {inputs} after {seconds} s"
+    )
