@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from listener.escalation import EscalationPolicy, SubjectState, act, escalate, score
 from listener.escalation.score import Facts
-from listener.records import Action, Alert, Link, Standing
+from listener.records import Action, Alert, Labels, Link, Standing
 from tests.worlds import NOW, labels, linked
 
 POLICY = EscalationPolicy()
@@ -22,6 +22,11 @@ facts = st.builds(
 
 def angry(number: int = 1, **changes: Any) -> Any:
     return linked(number, judged=labels(severity=4, churn=0.95, repeat=0.9), **changes)
+
+
+def flagged(flag: str) -> Labels:
+    plain = labels(severity=0)
+    return msgspec.structs.replace(plain, flags=plain.flags | {flag: 0.9})
 
 
 def resolve(alert: Alert) -> Action:
@@ -51,7 +56,7 @@ def test_more_severity_never_lowers_the_score(churn: float, severity: int, state
 def test_each_hard_rule_alone_is_p1() -> None:
     """Safety, legal and privacy need no score."""
     for flag in ("safety", "legal", "privacy"):
-        found = score(linked(judged=labels(severity=0, **{flag: 0.9})), Facts(), POLICY)
+        found = score(linked(judged=flagged(flag)), Facts(), POLICY)
         assert found.priority == "P1"
         assert found.reasons[0].code == flag
 
