@@ -1,0 +1,106 @@
+"""What both brokers must do, and what the command line makes of a broker that is not there."""
+
+import asyncio
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+
+import pytest
+
+from listener.broker import EmbeddedBroker
+from listener.errors import BrokerError
+from listener.feed import import_customers, read_topic
+from listener.records import Customer
+from listener.settings import Settings
+from listener.topics import CUSTOMERS
+from tests.brokers import broker, free_port
+from tests.worlds import NOW
+
+
+@pytest.fixture(scope="module", params=["embedded", "apache"])
+def settings(request: pytest.FixtureRequest) -> Iterator[Settings]:
+    with broker(request.param, policy=None) as found:
+        yield found
+
+
+def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "listener", *arguments],
+        env=os.environ | environment,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def test_what_is_sent_is_read_again_in_order_for_each_key(settings: Settings) -> None:
+    """Same key, same partition, same order."""
+    sent = [
+        Customer(customer_id=f"c{n % 3}", segment=str(n), since=NOW, value=n) for n in range(30)
+    ]
+    asyncio.run(import_customers(settings, sent))
+    messages = asyncio.run(read_topic(settings, CUSTOMERS.name))
+    for key in (b"c0", b"c1", b"c2"):
+        mine = [m for m in messages if m.key == key]
+        assert len({m.partition for m in mine}) == 1
+        assert [m.offset for m in mine] == sorted(m.offset for m in mine)
+        assert len(mine) == 10
+
+
+def test_a_missing_topic_is_named_with_its_remedy(settings: Settings) -> None:
+    """`listener topics create` is the answer."""
+    with pytest.raises(BrokerError, match="topic no.such is missing; make it"):
+        asyncio.run(read_topic(settings, "no.such"))
+
+
+def test_topics_are_made_once_and_checked(settings: Settings) -> None:
+    """On a real cluster: create is repeatable, show finds a wrong partition count."""
+    if "127.0.0.1" not in settings.broker or run_kind(settings) == "embedded":
+        pytest.skip("the embedded broker makes its topics at the start and knows no admin calls")
+    again = run("topics", "create", LISTENER_BROKER=settings.broker)
+    assert (again.returncode, again.stdout) == (0, "0 topics made\n")
+    assert run("topics", "show", LISTENER_BROKER=settings.broker).returncode == 0
+    wrong = run(
+        "topics", "show", "--json", LISTENER_BROKER=settings.broker, LISTENER_PARTITIONS="5"
+    )
+    assert wrong.returncode == 1
+    assert "4 partitions, not 5: set LISTENER_PARTITIONS=4" in wrong.stdout
+
+
+def run_kind(settings: Settings) -> str:
+    """Apache Kafka stores its topics' settings, the embedded broker has none."""
+    found = run("topics", "show", "--json", LISTENER_BROKER=settings.broker)
+    return "apache" if "compact,delete" in found.stdout and found.returncode == 0 else "embedded"
+
+
+def test_a_broker_that_is_not_there_is_one_line() -> None:
+    """Key, value and remedy; no traceback; exit code 2."""
+    address = f"127.0.0.1:{free_port()}"
+    for command in (("worker",), ("dead-letters", "list"), ("topics", "show")):
+        done = run(*command, LISTENER_BROKER=address, LISTENER_METRICS_PORT="0")
+        assert done.returncode == 2, done.stderr
+        assert f"LISTENER_BROKER={address}" in done.stderr
+        assert "Traceback" not in done.stderr
+
+
+def test_a_taken_port_is_named() -> None:
+    """The embedded broker never starts half."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        with pytest.raises(BrokerError, match=f"--port {port}: cannot listen there"):
+            EmbeddedBroker({"t": 1}, port=port).start()
+
+
+def test_a_chosen_port_is_served_and_free_again_afterwards() -> None:
+    """`listener broker --port`: clients bootstrap there; a clean stop leaves nothing behind."""
+    port = free_port()
+    for _ in range(2):
+        with EmbeddedBroker({"listener.customers": 2}, port=port) as embedded:
+            assert embedded.address == f"127.0.0.1:{port}"
+            found = Settings(broker=embedded.address)
+            assert asyncio.run(read_topic(found, "listener.customers")) == []
