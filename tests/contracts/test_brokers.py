@@ -13,7 +13,7 @@ from listener.broker import EmbeddedBroker
 from listener.errors import BrokerError
 from listener.feed import import_customers, read_topic
 from listener.records import Customer
-from listener.settings import Settings
+from listener.settings import Settings, load_settings
 from listener.topics import CUSTOMERS
 from tests.brokers import broker, free_port
 from tests.worlds import NOW
@@ -102,5 +102,5 @@ def test_a_chosen_port_is_served_and_free_again_afterwards() -> None:
     for _ in range(2):
         with EmbeddedBroker({"listener.customers": 2}, port=port) as embedded:
             assert embedded.address == f"127.0.0.1:{port}"
-            found = Settings(broker=embedded.address)
+            found = load_settings(broker=embedded.address)
             assert asyncio.run(read_topic(found, "listener.customers")) == []
