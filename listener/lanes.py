@@ -63,6 +63,7 @@ class Lane:
         self._waiting: deque[Any] = deque()
         self._arrived = asyncio.Event()
         self._paused = False
+        self._refused = -1
         self._done: asyncio.Queue[tuple[list[Any], Outcome]] = asyncio.Queue(QUEUED)
         self._taken: deque[list[Any]] = deque()
         self._busy = 0
@@ -80,7 +81,12 @@ class Lane:
                 task.cancel()
 
     async def drain(self, *, deadline: float) -> None:
-        """Forget what has not begun, and wait until what has begun is delivered."""
+        """Forget what has not begun, and wait until what has begun is delivered.
+
+        Whatever still comes of this generation is refused: it will be read again, and if a later
+        record were processed before a forgotten one, that one would look like a repeat.
+        """
+        self._refused = self._engine.consumer_generation_id
         self._waiting.clear()
         self._paused = False
         ends = perf_counter() + deadline
@@ -97,6 +103,8 @@ class Lane:
             self._fatal(self.name, error)
 
     def _put(self, event: Any) -> None:
+        if event.message.generation_id <= self._refused:
+            return
         self._waiting.append(event)
         self._arrived.set()
         if not self._paused and len(self._waiting) >= FULL * self._limit:
