@@ -13,9 +13,9 @@ from agents.flow import Held
 from listener.brand import BrandState
 from listener.codec import decode
 from listener.feed import read_topic
-from listener.records import Alert, DeadLetter, Linked
+from listener.records import Alert, DeadLetter, Identity, Linked
 from listener.settings import Settings
-from listener.topics import ALERTS, DEAD_LETTERS, LINKED, STATE_BRANDS, STATE_SUBJECTS
+from listener.topics import ALERTS, DEAD_LETTERS, IDENTITIES, LINKED, STATE_BRANDS, STATE_SUBJECTS
 
 
 def read(settings: Settings, topic: str, kind: Any) -> list[Any]:
@@ -61,6 +61,18 @@ def outcome(settings: Settings) -> Outcome:
         },
         sent_again=len(ids) - len(set(ids)),
     )
+
+
+def wait_for_directory(settings: Settings, *, customers: int) -> None:
+    """Until every customer is indexed: a message that comes earlier is of a stranger."""
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        found = newest(settings, IDENTITIES.name, Identity).values()
+        if len({identity.customer_id for identity in found}) >= customers:
+            time.sleep(1.5)
+            return
+        time.sleep(0.5)
+    raise AssertionError("the directory was not indexed in a minute")
 
 
 def wait_for(settings: Settings, *, inputs: int, seconds: float) -> Outcome:

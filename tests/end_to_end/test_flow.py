@@ -14,7 +14,7 @@ from listener.settings import Settings
 from listener.sources.files import RawRecord
 from listener.topics import ALERTS, BRAND_RISK, FIT_SIGNALS
 from tests.brokers import Worker, broker
-from tests.ledger import Outcome, newest, wait_for
+from tests.ledger import Outcome, newest, wait_for, wait_for_directory
 
 START = datetime(2026, 5, 1, tzinfo=UTC)
 POISON = [b"hello", b"", b"\xff\xfe", b'{"id": "p"}', b'{"x":' + b"[" * 9000 + b"]" * 9000 + b"}",
@@ -43,6 +43,7 @@ def run(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
         worker = Worker(settings, LISTENER_ALERTS_FILE=str(folder / "alerts.jsonl"))
         worker.start()
         try:
+            wait_for_directory(settings, customers=400)
             # Three days in ten seconds: windows are in event time, and a backlog that is read from
             # several partitions at once would come out of order by more than the grace.
             asyncio.run(replay(settings, "raw.canonical", mixed, speed=26_000.0))

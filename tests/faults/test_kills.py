@@ -21,7 +21,7 @@ from listener.policy import load_policy
 from listener.settings import Settings, load_settings
 from listener.sources.files import RawRecord, read_records
 from tests.brokers import ApacheKafka, Worker, apache_kafka
-from tests.ledger import Outcome, wait_for
+from tests.ledger import Outcome, wait_for, wait_for_directory
 from tests.receivers import Receiver, receiver
 
 START = datetime(2026, 5, 1, tzinfo=UTC)
@@ -30,6 +30,7 @@ FILE = os.environ.get("LISTENER_FAULT_FILE")
 FORMAT = os.environ.get("LISTENER_FAULT_FORMAT", "canonical")
 OUTAGE_SECONDS = float(os.environ.get("LISTENER_FAULT_OUTAGE", "8"))
 PARTITIONS = int(os.environ.get("LISTENER_FAULT_PARTITIONS", "1"))
+CUSTOMERS = 400
 PATIENCE = 420.0
 
 
@@ -77,6 +78,7 @@ def calm(policy: Path) -> Iterator[Calm]:
             settings, LISTENER_WEBHOOK_URL=told.url, LISTENER_PARTITIONS=str(PARTITIONS)
         )
         worker.start()
+        wait_for_directory(settings, customers=CUSTOMERS)
         sent = send(settings, policy)
         found = wait_for(settings, inputs=sent, seconds=PATIENCE)
         worker.stop()
@@ -111,6 +113,7 @@ def test_kills_of_the_worker_lose_nothing_and_count_nothing_twice(
             settings, LISTENER_WEBHOOK_URL=told.url, LISTENER_PARTITIONS=str(PARTITIONS)
         )
         worker.start()
+        wait_for_directory(settings, customers=CUSTOMERS)
         sent = send(settings, policy)
         rng = random.Random()
         for _ in range(KILLS):
@@ -134,6 +137,7 @@ def test_an_outage_of_the_broker_loses_nothing_and_counts_nothing_twice(
             settings, LISTENER_WEBHOOK_URL=told.url, LISTENER_PARTITIONS=str(PARTITIONS)
         )
         worker.start()
+        wait_for_directory(settings, customers=CUSTOMERS)
         pid = worker.pid
         sent = send(settings, policy)
         time.sleep(1.0)
