@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 
-from agents.flow import Batches, Hop, Incoming, MaskBytes, Outcome, Outgoing, Step, send
+from agents.flow import Batches, Hop, Incoming, MaskBytes, Outcome, Outgoing, Step, overlapped, send
 from listener.brand import BrandPolicy, weigh
 from listener.fit import stage_of
 from listener.identity import LinkPolicy, link, subject_of
@@ -56,17 +56,20 @@ def classify(
         langs = [m.lang for m in mentions]
         return await run(lambda: judge.judge(texts, langs)) if mentions else []
 
-    async def hop(batches: Batches) -> AsyncIterator[Outcome]:
-        async for batch in batches:
-            outputs: list[Outgoing] = []
-            records = step.decode(batch, outputs)
-            mentions = [(i, m) for i, m in records if isinstance(m, Mention)]
-            judgements = await judged([m for _, m in mentions])
-            for (incoming, mention), judgement in zip(mentions, judgements, strict=True):
-                try:
-                    outputs += one(incoming, mention, judgement)
-                except Exception as error:  # noqa: BLE001 - no mention may stop a partition
-                    outputs.append(step.refuse(incoming, error))
-            yield Outcome(outputs)
+    async def outcome(batch: list[Incoming]) -> Outcome:
+        outputs: list[Outgoing] = []
+        records = step.decode(batch, outputs)
+        mentions = [(i, m) for i, m in records if isinstance(m, Mention)]
+        judgements = await judged([m for _, m in mentions])
+        for (incoming, mention), judgement in zip(mentions, judgements, strict=True):
+            try:
+                outputs += one(incoming, mention, judgement)
+            except Exception as error:  # noqa: BLE001 - no mention may stop a partition
+                outputs.append(step.refuse(incoming, error))
+        return Outcome(outputs)
+
+    def hop(batches: Batches) -> AsyncIterator[Outcome]:
+        # No state is kept, so the model need not wait for what becomes of the batch before.
+        return overlapped(batches, outcome)
 
     return hop

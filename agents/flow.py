@@ -8,8 +8,9 @@ and a state record knows the last origin it applied, so that nothing counts twic
 
 from __future__ import annotations
 
+import asyncio
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Callable, MutableMapping
+from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
 from contextlib import suppress
 from datetime import datetime
 from typing import Any, Final, Generic, NamedTuple, TypeVar
@@ -23,6 +24,7 @@ from listener.topics import DEAD_LETTERS, Topic
 
 S = TypeVar("S")
 R = TypeVar("R")
+T = TypeVar("T")
 
 FANOUT: Final = 64
 """Most records that one input may give to one key, so that each has a position of its own."""
@@ -95,6 +97,37 @@ class Outcome(NamedTuple):
 
 
 Batches = AsyncIterator[list[Incoming]]
+
+
+async def overlapped(
+    items: AsyncIterator[T], work: Callable[[T], Awaitable[R]], *, ahead: int = 1
+) -> AsyncIterator[R]:
+    """The result of `work` on each item, in order; the work of the next ones has begun by then."""
+    under_way: asyncio.Queue[asyncio.Future[R] | None] = asyncio.Queue(ahead)
+
+    async def begin() -> None:
+        try:
+            async for item in items:
+                await under_way.put(asyncio.ensure_future(work(item)))
+        except Exception as error:  # noqa: BLE001 - raised where the results are read
+            await under_way.put(_failed(error))
+        else:
+            await under_way.put(None)
+
+    beginning = asyncio.ensure_future(begin())
+    try:
+        while (result := await under_way.get()) is not None:
+            yield await result
+    finally:
+        beginning.cancel()
+
+
+def _failed(error: Exception) -> asyncio.Future[Any]:
+    future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+    future.set_exception(error)
+    return future
+
+
 Hop = Callable[[Batches], AsyncIterator[Outcome]]
 
 

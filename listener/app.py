@@ -56,6 +56,10 @@ S = TypeVar("S")
 T = TypeVar("T")
 
 DRAIN_SECONDS = 10.0
+ALERT_GATHER = 0.005
+"""Seconds that an alert may wait for others to share one write of state."""
+FIGURE_GATHER = 0.25
+"""The same for figures that people watch: a brand's state is large, and written whole."""
 
 
 class Application:
@@ -105,12 +109,19 @@ class Application:
             "escalate",
             [LINKED.name, ACTIONS.name],
             escalating(subjects, escalation=policy.escalation, fit=policy.fit, mask=mask),
+            gather=ALERT_GATHER,
         )
-        self._hop("brand", [BRAND_EVIDENCE.name], brand(brands, policy=policy.brand, mask=mask))
+        self._hop(
+            "brand",
+            [BRAND_EVIDENCE.name],
+            brand(brands, policy=policy.brand, mask=mask),
+            gather=FIGURE_GATHER,
+        )
         self._hop(
             "fit",
             [FIT_EVIDENCE.name],
             fit(segments, self.directory.population, policy=policy.fit, mask=mask),
+            gather=FIGURE_GATHER,
         )
         self._hop(
             "deliver",
@@ -142,13 +153,13 @@ class Application:
         self._ledgers.append(ledger)  # type: ignore[arg-type]  # only cleared, whatever it holds
         return ledger
 
-    def _hop(self, name: str, topics: Sequence[str], hop: Hop) -> None:
+    def _hop(self, name: str, topics: Sequence[str], hop: Hop, *, gather: float = 0.0) -> None:
         lane = Lane(
             name,
-            topics,
             hop,
             engine=self.engine,
             limit=self.settings.batch,
+            gather=gather,
             watch=self.metrics,
             fatal=self._fail,
         )

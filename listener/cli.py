@@ -12,6 +12,7 @@ from typing import Annotated, Any
 
 import msgspec
 import typer
+import uvloop
 from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
@@ -63,7 +64,9 @@ def _start() -> tuple[Settings, Policy]:
 
 
 def _run(work: Coroutine[Any, Any, Any]) -> Any:
-    return asyncio.run(work)
+    # Half of a worker's own time is the event loop's, and uvloop's is the cheaper one.
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        return runner.run(work)
 
 
 @app.command()

@@ -1,9 +1,13 @@
 """Runs one hop on a Faust stream: read → hop → emit → acknowledge, each in its own task.
 
-Between them bounded queues, so a slow sink or model stops the reading of its own topics and nothing
-else: they are paused, because one full queue would hold up every topic of the worker (Faust hands
-messages out one after the other). A batch is whatever has come while the hop was busy: one message
-leaves at once when it is idle, and batches fill up to `limit` under load.
+Between them bounded queues, so a slow sink or model stops the reading of its own partitions and
+nothing else: they are paused, because one full queue would hold up every topic of the worker (Faust
+hands messages out one after the other). A batch is whatever has come while the hop was busy: one
+message leaves at once when it is idle, and batches fill up to `limit` under load.
+
+Of several partitions the message with the oldest time stamp goes first, as far as they are at hand:
+a backlog is then worked off nearly in the order in which it came, and windows of event time that
+many partitions feed do not close before the slowest of them has come so far.
 """
 
 from __future__ import annotations
@@ -11,9 +15,10 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import suppress
 from datetime import UTC, datetime
+from itertools import islice
 from time import perf_counter
 from typing import Any, Protocol
 
@@ -24,7 +29,7 @@ logger = logging.getLogger(__name__)
 ORIGIN_HEADER = "listener-origin"
 OBSERVED_HEADER = "listener-observed-at"
 FULL = 4
-"""Batches that may wait before the topics are paused; one more fetch may still come in."""
+"""Batches of one partition that may wait before it is paused; one more fetch may still come."""
 QUEUED = 2
 """Outcomes that may wait for delivery: enough to keep the hop busy, and memory bounded."""
 
@@ -45,29 +50,30 @@ class Lane:
     def __init__(
         self,
         name: str,
-        topics: Sequence[str],
         hop: Hop,
         *,
         engine: Any,
         limit: int,
+        gather: float,
         watch: Watch,
         fatal: Callable[[str, BaseException], None],
     ) -> None:
+        """`limit`: most records of a batch. `gather`: seconds that the first of a batch may wait
+        for more, where each batch costs a write of its state."""
         self.name = name
-        self._topics = frozenset(topics)
         self._hop = hop
         self._engine = engine
         self._limit = limit
+        self._gather = gather
         self._watch = watch
         self._fatal = fatal
-        self._waiting: deque[Any] = deque()
+        self._waiting: dict[Any, deque[Any]] = {}
         self._arrived = asyncio.Event()
-        self._paused = False
+        self._paused: set[Any] = set()
         self._refused = -1
         self._done: asyncio.Queue[tuple[list[Any], Outcome]] = asyncio.Queue(QUEUED)
-        self._taken: deque[list[Any]] = deque()
+        self._taken: deque[tuple[list[Any], float]] = deque()
         self._busy = 0
-        self._began = 0.0
 
     async def __call__(self, stream: Any) -> None:
         """The agent: reads events without acknowledging them."""
@@ -88,7 +94,7 @@ class Lane:
         """
         self._refused = self._engine.consumer_generation_id
         self._waiting.clear()
-        self._paused = False
+        self._make_room()
         ends = perf_counter() + deadline
         while self._busy and perf_counter() < ends:
             await asyncio.sleep(0.01)
@@ -105,44 +111,53 @@ class Lane:
     def _put(self, event: Any) -> None:
         if event.message.generation_id <= self._refused:
             return
-        self._waiting.append(event)
+        place = event.message.tp
+        queue = self._waiting.setdefault(place, deque())
+        queue.append(event)
         self._arrived.set()
-        if not self._paused and len(self._waiting) >= FULL * self._limit:
-            self._paused = True
+        if place not in self._paused and len(queue) >= FULL * self._limit:
+            self._paused.add(place)
             # Not `pause_partitions`: that drops what has been fetched already.
-            for place in self._partitions():
-                self._engine.consumer.on_buffer_full(place)
+            self._engine.consumer.on_buffer_full(place)
 
     def _make_room(self) -> None:
-        if self._paused and len(self._waiting) <= self._limit:
-            self._paused = False
-            for place in self._partitions():
-                self._engine.consumer.on_buffer_drop(place)
-
-    def _partitions(self) -> set[Any]:
-        return {tp for tp in self._engine.consumer.assignment() if tp.topic in self._topics}
+        for place in [p for p in self._paused if len(self._waiting.get(p, ())) <= self._limit]:
+            self._paused.discard(place)
+            self._engine.consumer.on_buffer_drop(place)
 
     async def _batches(self) -> AsyncIterator[list[Incoming]]:
+        while True:
+            events = await self._take()
+            self._make_room()
+            self._busy += 1
+            self._taken.append((events, perf_counter()))
+            yield [incoming(event) for event in events]
+
+    async def _take(self) -> list[Any]:
         while True:
             while not self._waiting:
                 self._arrived.clear()
                 await self._arrived.wait()
-            count = min(self._limit, len(self._waiting))
-            events = [self._waiting.popleft() for _ in range(count)]
-            self._make_room()
-            self._busy += 1
-            self._taken.append(events)
-            self._began = perf_counter()
-            yield [incoming(event) for event in events]
+            if self._gather and sum(map(len, self._waiting.values())) < self._limit:
+                await asyncio.sleep(self._gather)
+            if events := list(islice(self._oldest(), self._limit)):
+                return events
+
+    def _oldest(self) -> Iterator[Any]:
+        """Takes what waits, in each partition's order and by time stamp across them."""
+        while self._waiting:
+            place = min(self._waiting, key=lambda p: self._waiting[p][0].message.timestamp)
+            event = self._waiting[place].popleft()
+            if not self._waiting[place]:
+                del self._waiting[place]
+            yield event
 
     async def _work(self) -> None:
         async for outcome in self._hop(self._batches()):
             events: list[Any] = []
             if outcome.last:
-                events = self._taken.popleft()
-                self._watch.took(
-                    self.name, records=len(events), seconds=perf_counter() - self._began
-                )
+                events, began = self._taken.popleft()
+                self._watch.took(self.name, records=len(events), seconds=perf_counter() - began)
             await self._done.put((events, outcome))
             if not outcome.last:
                 # The hop has done something that cannot be undone: no more before it is on record.

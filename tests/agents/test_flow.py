@@ -1,14 +1,16 @@
 """The rules that every hop keeps, shown without a broker."""
 
+import asyncio
 from collections.abc import AsyncIterator
 
 import msgspec
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from agents.deliver import Delivered, deliver
 from agents.escalate import Subject, escalating
-from agents.flow import Hop, Incoming, Ledger, Origin, Outcome
+from agents.flow import Hop, Incoming, Ledger, Origin, Outcome, overlapped
 from agents.normalise import normalise
 from listener.codec import decode, encode
 from listener.errors import DeliveryDelayed, DeliveryRefused
@@ -179,3 +181,48 @@ async def test_a_sink_that_is_away_is_tried_again_and_one_that_refuses_is_not() 
     letters = [out for outcome in outcomes for out in outcome.outputs]
     assert [decode(out.value, DeadLetter).stage for out in letters] == ["deliver"]
     assert sink.keys == ["a2:1:open:P2"]
+
+
+async def numbers(count: int, *, fault: bool = False) -> AsyncIterator[int]:
+    for number in range(count):
+        yield number
+    if fault:
+        raise ValueError("no more")
+
+
+@given(st.lists(st.floats(0, 0.002), max_size=12))
+def test_overlapped_work_keeps_its_order(waits: list[float]) -> None:
+    async def slow(number: int) -> int:
+        await asyncio.sleep(waits[number])
+        return number
+
+    async def results() -> list[int]:
+        return [n async for n in overlapped(numbers(len(waits)), slow)]
+
+    assert asyncio.run(results()) == list(range(len(waits)))
+
+
+async def test_the_next_work_begins_before_the_last_result_is_used() -> None:
+    begun: list[int] = []
+
+    async def note(number: int) -> int:
+        begun.append(number)
+        return number
+
+    async for number in overlapped(numbers(3), note):
+        await asyncio.sleep(0.01)
+        assert begun[: number + 2] == list(range(min(number + 2, 3)))
+
+
+async def test_a_fault_of_the_work_or_of_its_input_is_raised_where_results_are_read() -> None:
+    async def divide(number: int) -> float:
+        return 1 / number
+
+    with pytest.raises(ZeroDivisionError):
+        _ = [n async for n in overlapped(numbers(3), divide)]
+
+    async def same(number: int) -> int:
+        return number
+
+    with pytest.raises(ValueError, match="no more"):
+        _ = [n async for n in overlapped(numbers(3, fault=True), same)]

@@ -65,7 +65,7 @@ def flow(settings: Settings, kind: str, alone: float) -> None:
     first, at_first = done(port, least=500), time.perf_counter()
     memory = [rss(worker.pid)]
     while done(port, least=0) < MESSAGES:
-        time.sleep(0.2)
+        time.sleep(1)  # a scrape costs the worker milliseconds
         memory.append(rss(worker.pid))
     rate = (MESSAGES - first) / (time.perf_counter() - at_first)
     print(f"end to end: {rate:.0f} mentions/s, {rate / alone:.0%} of the model alone")

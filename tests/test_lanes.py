@@ -1,0 +1,108 @@
+"""What a lane takes, in which order, without a broker."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from types import SimpleNamespace
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from agents.flow import Batches, Outcome
+from listener.lanes import FULL, Lane
+
+LIMIT = 4
+
+
+class Consumer:
+    def __init__(self) -> None:
+        self.full: set[str] = set()
+
+    def on_buffer_full(self, place: str) -> None:
+        self.full.add(place)
+
+    def on_buffer_drop(self, place: str) -> None:
+        self.full.discard(place)
+
+
+class Silent:
+    def took(self, hop: str, *, records: int, seconds: float) -> None: ...
+    def sent(self, hop: str, *, topic: str) -> None: ...
+    def failed(self, hop: str, *, kind: str) -> None: ...
+
+
+async def nothing(batches: Batches) -> AsyncIterator[Outcome]:
+    async for _ in batches:
+        yield Outcome([])
+
+
+def lane(consumer: Consumer) -> Lane:
+    engine = SimpleNamespace(consumer=consumer, consumer_generation_id=1)
+    return Lane(
+        "test",
+        nothing,
+        engine=engine,
+        limit=LIMIT,
+        gather=0.0,
+        watch=Silent(),
+        fatal=lambda name, error: None,
+    )
+
+
+def event(place: str, offset: int, timestamp: float) -> Any:
+    message = SimpleNamespace(tp=place, offset=offset, timestamp=timestamp, generation_id=1)
+    return SimpleNamespace(message=message)
+
+
+@given(
+    st.lists(st.lists(st.floats(0, 100), max_size=30).map(sorted), min_size=1, max_size=4),
+    st.randoms(),
+)
+def test_the_oldest_message_at_hand_goes_first(
+    parts: list[list[float]], rng: Any
+) -> None:
+    """A backlog of several partitions is worked off in the order in which it came, and each
+    partition in its own."""
+    consumer = Consumer()
+    subject = lane(consumer)
+    events = [[event(f"p{n}", i, t) for i, t in enumerate(part)] for n, part in enumerate(parts)]
+    queues = [list(part) for part in events if part]
+    while queues:
+        queue = rng.choice(queues)
+        subject._put(queue.pop(0))
+        queues = [q for q in queues if q]
+
+    async def take_all() -> list[Any]:
+        taken: list[Any] = []
+        while subject._waiting:
+            batch = await subject._take()
+            assert 1 <= len(batch) <= LIMIT
+            subject._make_room()
+            taken += batch
+        return taken
+
+    taken = [e.message for e in asyncio.run(take_all())]
+    assert [m.timestamp for m in taken] == sorted(m.timestamp for m in taken)
+    for number, part in enumerate(parts):
+        assert [m.offset for m in taken if m.tp == f"p{number}"] == list(range(len(part)))
+    assert not consumer.full
+
+
+def test_a_partition_that_runs_ahead_is_paused_alone() -> None:
+    consumer = Consumer()
+    subject = lane(consumer)
+    for offset in range(FULL * LIMIT):
+        subject._put(event("fast", offset, 1.0))
+    subject._put(event("slow", 0, 0.0))
+    assert consumer.full == {"fast"}
+
+
+async def test_what_was_forgotten_for_a_rebalance_is_not_taken_in_again() -> None:
+    """It will be read again by whoever has the partition then."""
+    consumer = Consumer()
+    subject = lane(consumer)
+    for offset in range(FULL * LIMIT):
+        subject._put(event("p", offset, 1.0))
+    await subject.drain(deadline=1.0)
+    subject._put(event("p", FULL * LIMIT, 1.0))
+    assert not subject._waiting and not consumer.full
