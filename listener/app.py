@@ -72,7 +72,7 @@ class Application:
         self.metrics = Metrics(CollectorRegistry())
         self.engine: Engine = build_engine(settings)
         self.directory = Directory(band=band_of)
-        self.reader = DirectoryReader(self.directory, settings.kafka)
+        self.reader = DirectoryReader(self.directory, settings)
         self.judge: Judge = load(settings.model, threads=_threads(settings))
         self.sinks = build_sinks(settings)
         self._inference = ThreadPoolExecutor(1, thread_name_prefix="inference")

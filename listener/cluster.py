@@ -69,9 +69,7 @@ async def _admin(settings: Settings) -> AsyncIterator[Any]:
         await client.start()
         yield client
     except (KafkaError, OSError) as error:
-        raise BrokerError(
-            f"LISTENER_BROKER={settings.broker}: {error}; start the broker, or correct the address"
-        ) from None
+        raise settings.unreachable(error) from None
     finally:
         await client.close()
 

@@ -21,6 +21,7 @@ from aiokafka.errors import KafkaError
 from listener.codec import decode
 from listener.errors import BrokerError, InvalidMessage
 from listener.records import Identity
+from listener.settings import Settings
 from listener.topics import IDENTITIES
 
 logger = logging.getLogger(__name__)
@@ -85,23 +86,20 @@ class Directory:
 class DirectoryReader:
     """Fills a directory from its topic: first up to the end, then as it changes."""
 
-    def __init__(self, directory: Directory, options: Mapping[str, Any]) -> None:
+    def __init__(self, directory: Directory, settings: Settings) -> None:
         self._directory = directory
-        self._options = dict(options)
+        self._settings = settings
         self._task: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
         """Returns once everything that is on the topic is in. Raises BrokerError."""
-        self._consumer = AIOKafkaConsumer(enable_auto_commit=False, **self._options)
+        self._consumer = AIOKafkaConsumer(enable_auto_commit=False, **self._settings.kafka)
         try:
             await self._consumer.start()
             await self._catch_up()
         except (KafkaError, OSError) as error:
             await self._consumer.stop()
-            raise BrokerError(
-                f"LISTENER_BROKER={self._options['bootstrap_servers']}: cannot be read ({error}); "
-                "start it, or correct the address"
-            ) from None
+            raise self._settings.unreachable(error) from None
         self._task = asyncio.ensure_future(self._follow())
 
     async def stop(self) -> None:

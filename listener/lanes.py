@@ -22,6 +22,8 @@ from itertools import islice
 from time import perf_counter
 from typing import Any, Protocol
 
+from faust.types import TP
+
 from agents.flow import Hop, Incoming, Origin, Outcome, Outgoing
 
 logger = logging.getLogger(__name__)
@@ -67,9 +69,9 @@ class Lane:
         self._gather = gather
         self._watch = watch
         self._fatal = fatal
-        self._waiting: dict[Any, deque[Any]] = {}
+        self._waiting: dict[TP, deque[Any]] = {}
         self._arrived = asyncio.Event()
-        self._paused: set[Any] = set()
+        self._paused: set[TP] = set()
         self._refused = -1
         self._done: asyncio.Queue[tuple[list[Any], Outcome]] = asyncio.Queue(QUEUED)
         self._taken: deque[tuple[list[Any], float]] = deque()
@@ -111,7 +113,8 @@ class Lane:
     def _put(self, event: Any) -> None:
         if event.message.generation_id <= self._refused:
             return
-        place = event.message.tp
+        # The message's own `tp` is aiokafka's, which Faust's consumer does not take.
+        place = TP(event.message.topic, event.message.partition)
         queue = self._waiting.setdefault(place, deque())
         queue.append(event)
         self._arrived.set()

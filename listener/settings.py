@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from listener.errors import SettingsError
+from listener.errors import BrokerError, SettingsError
 
 Port = Annotated[int, Field(ge=0, le=65535)]
 
@@ -57,11 +57,7 @@ class Settings(BaseSettings):
     @cached_property
     def ssl_context(self) -> ssl.SSLContext | None:
         """None without TLS. Raises SettingsError for a file that cannot be read."""
-        if "SSL" not in self.security_protocol:
-            return None
-        if self.security_protocol == "SASL_PLAINTEXT":
-            return None
-        return self._load_ssl()
+        return self._load_ssl() if self._transport == "SSL" else None
 
     def _load_ssl(self) -> ssl.SSLContext:
         try:
@@ -88,6 +84,20 @@ class Settings(BaseSettings):
             options["sasl_plain_username"] = self.sasl_username
             options["sasl_plain_password"] = _plain(self.sasl_password)
         return options
+
+    def unreachable(self, error: object) -> BrokerError:
+        """The error of a client that cannot talk to the broker: which settings to look at."""
+        remedy = "start the broker, or correct the address"
+        if self.security_protocol != "PLAINTEXT":
+            parts = ["LISTENER_SASL_USERNAME and _PASSWORD"] * ("SASL" in self.security_protocol)
+            parts += ["LISTENER_SSL_CAFILE, _CERTFILE and _KEYFILE"] * (self._transport == "SSL")
+            remedy += f", LISTENER_SECURITY_PROTOCOL={self.security_protocol}, {', '.join(parts)}"
+        return BrokerError(f"LISTENER_BROKER={self.broker}: {error}; {remedy}")
+
+    @property
+    def _transport(self) -> str:
+        """The protocol without SASL, whose own name would be read as one of TLS."""
+        return self.security_protocol.removeprefix("SASL_")
 
 
 def _plain(secret: SecretStr | None) -> str | None:

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
@@ -37,9 +37,10 @@ def free_port() -> int:
 class ApacheKafka:
     """One KRaft broker in a folder: may be killed and started again."""
 
-    def __init__(self, folder: Path, port: int) -> None:
+    def __init__(self, folder: Path, port: int, *properties: str) -> None:
         self.folder = folder
         self.port = port
+        self.properties = properties
         self.address = f"127.0.0.1:{port}"
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -47,7 +48,7 @@ class ApacheKafka:
         run = Path(os.environ["KAFKA_HOME"]) / "bin" / "kafka-run"
         log = (self.folder / "broker.log").open("ab")
         self._process = subprocess.Popen(
-            [str(run), str(self.folder / "data"), str(self.port)],
+            [str(run), str(self.folder / "data"), str(self.port), *self.properties],
             stdout=log,
             stderr=log,
             start_new_session=True,
@@ -72,13 +73,15 @@ def _answers(port: int) -> bool:
 
 
 @contextmanager
-def apache_kafka() -> Iterator[ApacheKafka]:
-    """Apache Kafka from KAFKA_HOME; skipped without it, but never in CI."""
+def apache_kafka(secure: Callable[[int], list[str]] = lambda port: []) -> Iterator[ApacheKafka]:
+    """Apache Kafka from KAFKA_HOME; skipped without it, but never in CI. `secure` gives more
+    properties of the broker that listens on a port."""
     if "KAFKA_HOME" not in os.environ:
         assert "LISTENER_CI" not in os.environ, "CI must run the Kafka suites: set KAFKA_HOME"
         pytest.skip("KAFKA_HOME is not set: give an unpacked Apache Kafka to run this half")
     with tempfile.TemporaryDirectory() as folder:
-        kafka = ApacheKafka(Path(folder), free_port())
+        port = free_port()
+        kafka = ApacheKafka(Path(folder), port, *secure(port))
         try:
             kafka.start()
             yield kafka

@@ -44,6 +44,8 @@ EMOTIONS: Final = [
     "surprise",
     "neutral",
 ]
+FEELINGS: Final = ("anger", "joy", "optimism", "sadness")
+"""TweetEval's emotions, one a tweet."""
 HELD_OUT: Final = 0.1
 """Share of the fully annotated rows that calibrates and chooses, never trains."""
 
@@ -76,6 +78,11 @@ def side_rows(data: Path) -> dict[str, list[Row]]:
             for r in _read(folder / name)
         ],
         "emotions": [_emotions(r) for r in _read(folder / "emotions.jsonl")],
+        "feelings": [
+            Row(prepare(r["text"]), {"feelings": FEELINGS.index(r["label"])})
+            for name in ("emotion_train.jsonl", "emotion_val.jsonl")
+            for r in _read(folder / name)
+        ],
         "irony": [
             Row(prepare(r["text"]), {"irony": int(r["label"] in ("yes", 1, "irony"))})
             for name in ("irony_train.jsonl", "irony_val.jsonl")
@@ -100,7 +107,7 @@ def _sentiment(row: dict[str, Any]) -> Row:
 
 
 def _complaint(row: dict[str, Any]) -> Row:
-    targets: dict[str, int | list[float]] = {"complaint": [float(row["complaint"])]}
+    targets: dict[str, int | list[float]] = {"complaint_public": [float(row["complaint"])]}
     if row.get("severity") is not None:
         targets["severity_public"] = int(row["severity"])
     return Row(prepare(row["text"]), targets)

@@ -8,7 +8,7 @@ import random
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import msgspec
 import numpy as np
@@ -22,11 +22,24 @@ from models.training.data import Row, full_rows, side_rows
 from models.training.network import Network, encoder_folder, new_network
 
 MAX_TOKENS: Final = 96
-BINARY: Final = ("complaint", "flags", "emotions")
-WEIGHTS: Final = {"severity_public": 0.5, "emotions": 0.5, "irony": 0.3, "flags": 4.0}
+BINARY: Final = ("complaint", "flags", "emotions", "complaint_public")
+WEIGHTS: Final = {
+    "severity_public": 0.5,
+    "complaint_public": 0.7,
+    "emotions": 0.5,
+    "irony": 0.3,
+    "feelings": 0.3,
+    "flags": 4.0,
+}
 """Loss weights; the flags' mean over 14 labels is small beside one softmax."""
+SMOOTHING: Final = 0.05
+"""Of the heads that one reader annotated."""
 AVERAGE: Final = 0.998
 """Decay of the averaged weights, by step."""
+KEPT: Final = 500
+"""Steps between two checkpoints."""
+SHARES: Final = {"sentiment": 0.6, "emotions": 0.18, "complaint": 0.06, "feelings": 0.02}
+"""Of the first stage's samples; irony has half of `feelings`, and the codebook's rows the rest."""
 
 Report = Callable[[str], None]
 
@@ -36,10 +49,12 @@ class Config(msgspec.Struct, frozen=True):
 
     seed: int = 7
     batch: int = 32
-    public: int = 90_000
+    public: int = 150_000
     epochs: int = 8
     rate_public: float = 2e-4
     rate_full: float = 1e-4
+    layer_decay: float = 0.9
+    """Rate of a layer as a share of the one above it, in the second stage."""
     threads: int = 2
 
 
@@ -49,11 +64,15 @@ def train(data: Path, out: Path, *, config: Config, report: Report) -> Path:
     _seed(config)
     out.mkdir(parents=True, exist_ok=True)
     (out / "config.json").write_bytes(msgspec.json.encode(config))
-    run = _Run(out, config, report)
     full, held = full_rows(data)
     sides = side_rows(data)
-    run.stage("public", _public(sides, full, config), config.rate_public, held)
-    run.stage("full", _annotated(sides, full, config), config.rate_full, held)
+    run = _Run(out, config, report, balance(full))
+    stages = [
+        _Stage("public", _public(sides, full, config), config.rate_public, 1.0),
+        _Stage("full", _annotated(sides, full, config), config.rate_full, config.layer_decay),
+    ]
+    for stage in stages:
+        run.stage(stage, held)
     return out
 
 
@@ -65,20 +84,24 @@ def _seed(config: Config) -> None:
 
 
 def _public(sides: dict[str, list[Row]], full: list[Row], config: Config) -> list[list[Row]]:
-    shares = {"sentiment": 0.5, "emotions": 0.2, "complaint": 0.1, "irony": 0.05}
-    batches = _batches(full, count=int(config.public * 0.15), size=config.batch)
+    shares = SHARES | {"irony": SHARES["feelings"] / 2}
+    batches: list[list[Row]] = []
     for task, share in shares.items():
         batches += _batches(sides[task], count=int(config.public * share), size=config.batch)
+    rest = int(config.public * (1 - sum(shares.values())))
+    batches += _batches(full, count=rest, size=config.batch)
     random.shuffle(batches)
     return batches
 
 
 def _annotated(sides: dict[str, list[Row]], full: list[Row], config: Config) -> list[list[Row]]:
+    """Public sentiment goes on at nearly the same number: without it, what the first stage taught
+    is soon forgotten."""
     batches: list[list[Row]] = []
     for _ in range(config.epochs):
         epoch = _batches(full, count=len(full), size=config.batch)
-        epoch += _batches(sides["sentiment"], count=len(full) // 2, size=config.batch)
-        epoch += _batches(sides["complaint"], count=len(full) // 8, size=config.batch)
+        epoch += _batches(sides["sentiment"], count=len(full) * 3 // 4, size=config.batch)
+        epoch += _batches(sides["complaint"], count=len(full) // 10, size=config.batch)
         random.shuffle(epoch)
         batches += epoch
     return batches
@@ -98,46 +121,66 @@ def _batches(rows: list[Row], *, count: int, size: int) -> list[list[Row]]:
     return batches
 
 
+class _Stage(NamedTuple):
+    name: str
+    batches: list[list[Row]]
+    rate: float
+    decay: float
+
+
 class _Run:
-    def __init__(self, out: Path, config: Config, report: Report) -> None:
+    def __init__(
+        self, out: Path, config: Config, report: Report, balance: dict[str, Tensor]
+    ) -> None:
         self.out = out
         self.config = config
         self.report = report
+        self.balance = balance
         self.network = new_network()
         self.tokens = Tokenizer.from_file(str(encoder_folder() / "tokenizer.json"))
         self.tokens.enable_truncation(MAX_TOKENS)
         self.tokens.enable_padding()
 
-    def stage(self, name: str, batches: list[list[Row]], rate: float, held: list[Row]) -> None:
-        path = self.out / f"{name}.pt"
+    def stage(self, stage: _Stage, held: list[Row]) -> None:
+        path = self.out / f"{stage.name}.pt"
         if path.exists():
             self.network.load_state_dict(torch.load(path, weights_only=True))
             return
-        average = self._fit(name, batches, rate)
+        average = self._fit(stage)
         self.network.load_state_dict(average)
         torch.save(average, path)
-        self._note({"stage": name} | measure(self.network, self.tokens, held))
+        (self.out / f"{stage.name}.part.pt").unlink(missing_ok=True)
+        self._note({"stage": stage.name} | measure(self.network, self.tokens, held))
 
-    def _fit(self, name: str, batches: list[list[Row]], rate: float) -> dict[str, Tensor]:
-        optimiser = torch.optim.AdamW(_groups(self.network, rate), lr=rate, weight_decay=0.01)
+    def _fit(self, stage: _Stage) -> dict[str, Tensor]:
+        total = len(stage.batches)
+        optimiser = torch.optim.AdamW(
+            _groups(self.network, stage.rate, stage.decay), lr=stage.rate, weight_decay=0.01
+        )
         schedule = torch.optim.lr_scheduler.OneCycleLR(
             optimiser,
             max_lr=[group["lr"] for group in optimiser.param_groups],
-            total_steps=len(batches),
+            total_steps=total,
             pct_start=0.08,
             anneal_strategy="linear",
         )
         average = copy.deepcopy(self.network.state_dict())
+        kept = _Checkpoint(
+            self.out / f"{stage.name}.part.pt", self.network, optimiser, schedule, average
+        )
+        done = kept.load()
         began = time.perf_counter()
         self.network.train()
-        for step, batch in enumerate(batches, 1):
+        for step, batch in enumerate(stage.batches[done:], done + 1):
             loss = self._step(batch, optimiser)
             schedule.step()
             _blend(average, self.network, step)
             if step % 100 == 0:
-                pace = (time.perf_counter() - began) / step
-                left = pace * (len(batches) - step) / 60
-                self.report(f"{name} {step}/{len(batches)} loss {loss:.3f}, {left:.1f} min left")
+                pace = (time.perf_counter() - began) / (step - done)
+                left = pace * (total - step) / 60
+                self.report(f"{stage.name} {step}/{total} loss {loss:.3f}, {left:.1f} min left")
+            if step % KEPT == 0:
+                kept.save(step)
         return average
 
     def _step(self, batch: list[Row], optimiser: torch.optim.Optimizer) -> float:
@@ -146,7 +189,8 @@ class _Run:
         with torch.autocast("cpu", torch.bfloat16):
             logits = self.network(ids, mask, heads)
         losses = [
-            WEIGHTS.get(head, 1.0) * _loss(head, found.float(), [r.targets[head] for r in batch])
+            WEIGHTS.get(head, 1.0)
+            * _loss(head, found.float(), [r.targets[head] for r in batch], self.balance.get(head))
             for head, found in zip(heads, logits, strict=True)
         ]
         loss = torch.stack(losses).sum()
@@ -154,7 +198,7 @@ class _Run:
         loss.backward()  # type: ignore[no-untyped-call]  # torch leaves it so
         torch.nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
         optimiser.step()
-        return float(loss)
+        return float(loss.detach())
 
     def _note(self, figures: dict[str, Any]) -> None:
         with (self.out / "metrics.jsonl").open("a", encoding="utf-8") as lines:
@@ -162,11 +206,63 @@ class _Run:
         self.report(json.dumps(figures))
 
 
-def _groups(network: Network, rate: float) -> list[dict[str, Any]]:
-    """Fresh heads learn faster than what they stand on."""
+class _Checkpoint:
+    """All that a stage needs to go on where it was killed; its batches follow from the seed."""
+
+    def __init__(
+        self,
+        path: Path,
+        network: Network,
+        optimiser: torch.optim.Optimizer,
+        schedule: torch.optim.lr_scheduler.LRScheduler,
+        average: dict[str, Tensor],
+    ) -> None:
+        self._path = path
+        self._parts: list[Any] = [network, optimiser, schedule]
+        self._average = average
+
+    def load(self) -> int:
+        """Steps that are done already."""
+        if not self._path.exists():
+            return 0
+        found = torch.load(self._path, weights_only=True)
+        for part, state in zip(self._parts, found["parts"], strict=True):
+            part.load_state_dict(state)
+        self._average.update(found["average"])
+        return int(found["step"])
+
+    def save(self, step: int) -> None:
+        states = [part.state_dict() for part in self._parts]
+        fresh = self._path.with_suffix(".new")
+        torch.save({"step": step, "parts": states, "average": self._average}, fresh)
+        fresh.replace(self._path)
+
+
+def balance(rows: list[Row]) -> dict[str, Tensor]:
+    """Weights by class, (k,): softmax heads by n^-½ with mean 1 over the rows, and for flags what a
+    positive row weighs, √(negatives / positives) up to 4. Half of full balance: rare classes are
+    learned, and probabilities stay near their shares (calibration does the rest)."""
+    found: dict[str, Tensor] = {}
+    for head in ("severity", "issue"):
+        counts = np.bincount([int(str(row.targets[head])) for row in rows], minlength=HEADS[head])
+        weights = 1 / np.sqrt(np.maximum(counts, 1))
+        found[head] = torch.tensor(weights * counts.sum() / (weights * counts).sum()).float()
+    flags = np.array([row.targets["flags"] for row in rows]).sum(axis=0)
+    found["flags"] = torch.tensor(np.clip(np.sqrt((len(rows) - flags) / flags), 1, 4)).float()
+    return found
+
+
+def _groups(network: Network, rate: float, decay: float) -> list[dict[str, Any]]:
+    """Fresh heads learn faster than what they stand on, upper layers than lower ones."""
+    layers = list(network.encoder.encoder.layer)
+    lowest = [p for p in network.encoder.embeddings.parameters() if p.requires_grad]
     return [
-        {"params": [p for p in network.encoder.parameters() if p.requires_grad], "lr": rate},
         {"params": list(network.heads.parameters()), "lr": rate * 5},
+        *(
+            {"params": list(layer.parameters()), "lr": rate * decay**depth}
+            for depth, layer in enumerate(reversed(layers))
+        ),
+        {"params": lowest, "lr": rate * decay ** len(layers)},
     ]
 
 
@@ -177,11 +273,17 @@ def _blend(average: dict[str, Tensor], network: Network, step: int) -> None:
             average[name].mul_(keep).add_(value, alpha=1 - keep)
 
 
-def _loss(head: str, logits: Tensor, targets: list[Any]) -> Tensor:
+def _loss(head: str, logits: Tensor, targets: list[Any], balance: Tensor | None) -> Tensor:
+    gold = torch.tensor(targets)
     if head in BINARY:
-        return functional.binary_cross_entropy_with_logits(logits, torch.tensor(targets))
-    smoothing = 0.05 if head in ("sentiment", "issue", "severity") else 0.0
-    return functional.cross_entropy(logits, torch.tensor(targets), label_smoothing=smoothing)
+        return functional.binary_cross_entropy_with_logits(logits, gold, pos_weight=balance)
+    smoothing = SMOOTHING if head in HEADS else 0.0
+    loss = functional.cross_entropy(logits, gold, weight=balance, label_smoothing=smoothing)
+    if head == "severity":
+        # Two grades off is worse than one: squared error of the expected grade.
+        grades = torch.arange(logits.shape[1], dtype=logits.dtype)
+        loss = loss + 0.3 * functional.mse_loss(logits.softmax(1) @ grades, gold.float())
+    return loss
 
 
 def encode(tokens: Tokenizer, texts: list[str]) -> tuple[Tensor, Tensor]:
