@@ -12,8 +12,10 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
+from aiokafka.admin import AIOKafkaAdminClient
 
 from listener.broker import EmbeddedBroker
 from listener.cluster import counts, create_topics
@@ -78,7 +80,7 @@ def apache_kafka(secure: Callable[[int], list[str]] = lambda port: []) -> Iterat
     properties of the broker that listens on a port."""
     if "KAFKA_HOME" not in os.environ:
         assert "LISTENER_CI" not in os.environ, "CI must run the Kafka suites: set KAFKA_HOME"
-        pytest.skip("KAFKA_HOME is not set: give an unpacked Apache Kafka to run this half")
+        pytest.skip("no Apache Kafka: set KAFKA_HOME (an unpacked one) or LISTENER_TEST_BROKER")
     with tempfile.TemporaryDirectory() as folder:
         port = free_port()
         kafka = ApacheKafka(Path(folder), port, *secure(port))
@@ -97,10 +99,35 @@ def broker(kind: str, *, policy: Path | None) -> Iterator[Settings]:
         with EmbeddedBroker(counts(chosen, width=4)) as embedded:
             yield load_settings(broker=embedded.address, policy=policy, metrics_port=0)
         return
-    with apache_kafka() as kafka:
-        settings = load_settings(broker=kafka.address, policy=policy, metrics_port=0)
+    with _cluster() as address:
+        settings = load_settings(
+            broker=address, policy=policy, metrics_port=0, group=f"test-{uuid4().hex[:8]}"
+        )
+        asyncio.run(_without_topics(settings))
         asyncio.run(create_topics(settings, chosen))
         yield settings
+
+
+@contextmanager
+def _cluster() -> Iterator[str]:
+    """LISTENER_TEST_BROKER, which must be there for tests alone, else one of our own."""
+    if "LISTENER_TEST_BROKER" in os.environ:
+        yield os.environ["LISTENER_TEST_BROKER"]
+        return
+    with apache_kafka() as kafka:
+        yield kafka.address
+
+
+async def _without_topics(settings: Settings) -> None:
+    """Deletes every topic of ours; what another test left would be read again."""
+    admin = AIOKafkaAdminClient(**settings.kafka)
+    await admin.start()
+    try:
+        while ours := [t for t in await admin.list_topics() if t.startswith(("listener.", "raw."))]:
+            await admin.delete_topics(ours)
+            await asyncio.sleep(0.5)
+    finally:
+        await admin.close()
 
 
 class Worker:
@@ -109,6 +136,7 @@ class Worker:
     def __init__(self, settings: Settings, **environment: str) -> None:
         self._environment = os.environ | {
             "LISTENER_BROKER": settings.broker,
+            "LISTENER_GROUP": settings.group,
             "LISTENER_POLICY": str(settings.policy or ""),
             "LISTENER_METRICS_PORT": "0",
             "LISTENER_LOG_LEVEL": "WARNING",
