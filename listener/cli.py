@@ -351,6 +351,28 @@ def model_export(
     out.print(f"written to {to}", highlight=False)
 
 
+@model_app.command("evaluate")
+def model_evaluate(
+    data: Annotated[Path, typer.Option(help="Folder with `eval/`.")],
+    card: Annotated[Path | None, typer.Option(help="Model card to write the figures into.")] = None,
+    plots: Annotated[Path, typer.Option(help="Folder for the plots of the card.")] = Path(
+        "docs/model"
+    ),
+) -> None:
+    """Measure the model on texts that it never saw, with intervals, slices and plots."""
+    from listener.judging import judge_of
+    from models.evaluation import evaluate, write_card
+    from models.evaluation.plots import draw
+
+    found = evaluate(judge_of(load_settings()), data)
+    for name, part in found.items():
+        for key, value in part.figures.items():
+            out.print(f"{name} {key} {value}", highlight=False)
+    if card is not None:
+        write_card(found, draw(found, plots), card)
+        out.print(f"written to {card}", highlight=False)
+
+
 def _need_torch() -> None:
     try:
         import torch  # noqa: F401 - asked for, not used

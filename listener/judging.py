@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -45,6 +45,12 @@ def judge_lines(settings: Settings, source: str) -> Iterator[str]:
         judgements = _judge(classifier, [row["text"] for row in part])
         for row, judgement in zip(part, judgements, strict=True):
             yield msgspec.json.encode(row | as_row(judgement)).decode()
+
+
+def judge_of(settings: Settings) -> Callable[[list[str]], list[Judgement]]:
+    """The model that the settings name: one judgement a text, in order."""
+    classifier = _classifier(settings)
+    return lambda texts: _judge(classifier, texts)
 
 
 def _classifier(settings: Settings) -> Classifier:

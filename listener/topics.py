@@ -109,9 +109,12 @@ DEAD_LETTERS: Final = Topic(
 )
 
 
+STATE_PREFIX: Final = "listener.state."
+
+
 def _state(name: str, source: Topic) -> Topic:
     return Topic(
-        name=f"listener.state.{name}",
+        name=f"{STATE_PREFIX}{name}",
         key=source.key,
         record=None,
         wide=source.wide,

@@ -1,3 +1,4 @@
+from types import SimpleNamespace
 from typing import Any
 
 from faust.types import TP
@@ -5,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from listener.engine import GuardedConsumer
+from listener.topics import MENTIONS, STATE_BRANDS
 
 PLACE = TP("t", 0)
 
@@ -41,3 +43,13 @@ def test_no_commit_ever_passes_a_message_in_flight(order: list[int]) -> None:
             assert commit <= lowest
             guarded._committed_offset[PLACE] = commit
     assert guarded._committed_offset[PLACE] == 10 + len(order)
+
+
+def test_a_changelog_is_no_stalled_stream() -> None:
+    """Five minutes after its start a worker must not log errors of what works as it should."""
+    guarded = consumer(committed=0)
+    looked_at: list[str] = []
+    guarded._thread = SimpleNamespace(verify_event_path=lambda now, tp: looked_at.append(tp.topic))
+    for topic in (MENTIONS.name, STATE_BRANDS.name):
+        guarded.verify_event_path(0.0, TP(topic, 0))
+    assert looked_at == [MENTIONS.name]

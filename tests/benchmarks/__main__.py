@@ -69,9 +69,8 @@ def flow(settings: Settings, kind: str, alone: float) -> None:
         memory.append(rss(worker.pid))
     rate = (MESSAGES - first) / (time.perf_counter() - at_first)
     print(f"end to end: {rate:.0f} mentions/s, {rate / alone:.0%} of the model alone")
-    print(
-        f"memory: {memory[0]} MB at 500 messages, {max(memory)} MB at most, {memory[-1]} at the end"
-    )
+    quarters = [memory[len(memory) * n // 4] for n in (1, 2, 3)]
+    print(f"memory: {memory[0]} MB at 500 messages, then by quarter {quarters}, {memory[-1]} MB")
     shares(port)
     worker.stop()
 
