@@ -180,15 +180,16 @@ def _speed(text: str) -> float | None:
 def classify(
     source: Annotated[str, typer.Argument(help="A file, `-`, or a text in quotes.")] = "-",
     json: Json = False,
+    why: Annotated[bool, typer.Option(help="Tell which words moved the labels.")] = False,
 ) -> None:
     """Judge texts: a table for one text, JSON lines for a file of JSON or plain lines."""
     settings = load_settings()
     from listener.judging import judge_lines, judge_text
 
     if source != "-" and not Path(source).exists() and (" " in source or not Path(source).suffix):
-        judge_text(settings, source, out=out, json=json)
+        judge_text(settings, source, out=out, json=json, why=why)
         return
-    for line in judge_lines(settings, source):
+    for line in judge_lines(settings, source, why=why):
         typer.echo(line)
 
 

@@ -6,17 +6,20 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from math import exp
 from pathlib import Path
 from typing import Any
 
 import msgspec
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from listener.errors import InputError
 from listener.records import Judgement
 from listener.settings import Settings
 from listener.sources.language import LanguageDetector
+from models.explain import Why, explain
 from models.runtime import Classifier, as_row, load
 
 CHUNK = 256
@@ -24,19 +27,24 @@ SHOWN = 0.05
 """Labels under this probability are not worth a line of a table."""
 
 
-def judge_text(settings: Settings, text: str, *, out: Console, json: bool) -> None:
+def judge_text(settings: Settings, text: str, *, out: Console, json: bool, why: bool) -> None:
     """One text: a table, or one line of JSON."""
-    judgement = _judge(_classifier(settings), [text])[0]
+    classifier = _classifier(settings)
+    judgement = _judge(classifier, [text])[0]
+    reasons = explain(classifier, text, judgement.lang) if why else []
     if json:
-        out.file.write(msgspec.json.encode({"text": text} | as_row(judgement)).decode() + "\n")
+        row = {"text": text} | as_row(judgement) | _why(reasons, wanted=why)
+        out.file.write(msgspec.json.encode(row).decode() + "\n")
         return
     out.print(_table(judgement))
     out.print(
         f"language {judgement.lang or 'not clear'}, unsure: {', '.join(judgement.unsure) or '-'}"
     )
+    if reasons:
+        out.print(_reasons(reasons))
 
 
-def judge_lines(settings: Settings, source: str) -> Iterator[str]:
+def judge_lines(settings: Settings, source: str, *, why: bool) -> Iterator[str]:
     """JSON lines (`text`, rest kept) or plain lines → JSON lines."""
     classifier = _classifier(settings)
     rows = list(_rows(source))
@@ -44,7 +52,9 @@ def judge_lines(settings: Settings, source: str) -> Iterator[str]:
         part = rows[start : start + CHUNK]
         judgements = _judge(classifier, [row["text"] for row in part])
         for row, judgement in zip(part, judgements, strict=True):
-            yield msgspec.json.encode(row | as_row(judgement)).decode()
+            reasons = explain(classifier, row["text"], judgement.lang) if why else []
+            line = row | as_row(judgement) | _why(reasons, wanted=why)
+            yield msgspec.json.encode(line).decode()
 
 
 def judge_of(settings: Settings) -> Callable[[list[str]], list[Judgement]]:
@@ -102,6 +112,23 @@ def _table(judgement: Judgement) -> Table:
     for flag, p in sorted(labels.flags.items(), key=lambda item: -item[1]):
         if p >= SHOWN:
             table.add_row("flag", flag, _share(p))
+    return table
+
+
+def _why(reasons: list[Why], *, wanted: bool) -> dict[str, list[Why]]:
+    return {"why": reasons} if wanted else {}
+
+
+def _reasons(reasons: list[Why]) -> Table:
+    """Words with how many times likelier each makes the label; below 1, less likely."""
+    table = Table("label", "probability", "because of", title="Why: odds that each word brings")
+    for reason in reasons:
+        words = Text()
+        for word in reason.words:
+            colour = "red" if word.effect > 0 else "cyan"
+            words.append(word.text, style=f"bold {colour}")
+            words.append(f" ×{exp(word.effect):.1f}  ")
+        table.add_row(f"{reason.head} {reason.label}", _share(reason.p), words)
     return table
 
 
