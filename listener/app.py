@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from time import perf_counter
@@ -26,6 +25,7 @@ from listener.engine import Engine, attach, build_engine, open_table
 from listener.fit import SegmentState, band_of
 from listener.lanes import Lane
 from listener.metrics import Metrics
+from listener.model import load_model
 from listener.policy import Policy
 from listener.ports import Judge, Sink
 from listener.settings import Settings
@@ -49,7 +49,6 @@ from listener.topics import (
     STATE_SUBJECTS,
     Topic,
 )
-from models.runtime import load
 
 logger = logging.getLogger(__name__)
 S = TypeVar("S")
@@ -73,7 +72,7 @@ class Application:
         self.engine: Engine = build_engine(settings)
         self.directory = Directory(band=band_of)
         self.reader = DirectoryReader(self.directory, settings)
-        self.judge: Judge = load(settings.model, threads=_threads(settings))
+        self.judge: Judge = load_model(settings, policy)
         self.sinks = build_sinks(settings)
         self._inference = ThreadPoolExecutor(1, thread_name_prefix="inference")
         self._ledgers: list[Ledger[object]] = []
@@ -199,7 +198,3 @@ def build_sinks(settings: Settings) -> list[Sink]:
     if settings.alerts_file is not None:
         sinks.append(JsonLines(settings.alerts_file))
     return sinks
-
-
-def _threads(settings: Settings) -> int:
-    return settings.model_threads or os.cpu_count() or 1

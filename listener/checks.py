@@ -27,9 +27,10 @@ def _policy() -> None:
 
 
 def _model() -> None:
-    from models.runtime import load
+    from listener.model import load_model
 
-    load(load_settings().model, threads=1).judge(["a text"], ["en"])
+    settings = load_settings()
+    load_model(settings, load_policy(settings.policy)).judge(["a text"], ["en"])
 
 
 def _topics() -> None:

@@ -343,12 +343,13 @@ def model_export(
     run: Annotated[Path, typer.Option(help="Folder of a finished run.")],
     to: Annotated[Path, typer.Option(help="Folder to write.")],
     release: Annotated[str, typer.Option(help="Version of the model.")] = "1",
+    for_torch: Annotated[bool, typer.Option(help="bf16 for torch instead, e.g. a GPU.")] = False,
 ) -> None:
     """Write ONNX int8 weights, tokenizer and calibration of a run (extra `torch`)."""
     _need_torch()
     from models.export import export
 
-    export(run, data, to, name="listener-minilm", version=release)
+    export(run, data, to, name="listener-minilm", version=release, for_torch=for_torch)
     out.print(f"written to {to}", highlight=False)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -16,11 +15,13 @@ from rich.table import Table
 from rich.text import Text
 
 from listener.errors import InputError
+from listener.model import load_model
+from listener.policy import load_policy
 from listener.records import Judgement
 from listener.settings import Settings
 from listener.sources.language import LanguageDetector
+from models.classifier import Classifier, as_row
 from models.explain import Why, explain
-from models.runtime import Classifier, as_row, load
 
 CHUNK = 256
 SHOWN = 0.05
@@ -64,7 +65,7 @@ def judge_of(settings: Settings) -> Callable[[list[str]], list[Judgement]]:
 
 
 def _classifier(settings: Settings) -> Classifier:
-    return load(settings.model, threads=settings.model_threads or os.cpu_count() or 1)
+    return load_model(settings, load_policy(settings.policy))
 
 
 def _judge(classifier: Classifier, texts: list[str]) -> list[Judgement]:

@@ -1,4 +1,4 @@
-"""What the business decides, in one YAML file: brands, sources, links, escalation, brand, fit."""
+"""What the business decides, in one YAML file: sources, brands, model, links, and the rules."""
 
 from __future__ import annotations
 
@@ -19,12 +19,23 @@ from listener.sources.brands import BrandNames
 DEFAULT_SOURCES = {"raw.canonical": "canonical"}
 
 
+class ModelPolicy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How to read a Hugging Face model (`LISTENER_MODEL=hf:…`)."""
+
+    labels: dict[str, str] = {}
+    """The model's label → ours, for example `NEGATIVE: sentiment.neg` or `LABEL_1: complaint.yes`.
+    """
+    languages: tuple[str, ...] = ("en",)
+    """Languages that it reads; messages in others get no labels."""
+
+
 class Policy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The whole policy. Every section may be left out."""
 
     sources: dict[str, str] = msgspec.field(default_factory=lambda: dict(DEFAULT_SOURCES))
     """Raw topic → format."""
     brands: tuple[BrandNames, ...] = ()
+    model: ModelPolicy = msgspec.field(default_factory=ModelPolicy)
     identity: LinkPolicy = msgspec.field(default_factory=LinkPolicy)
     escalation: EscalationPolicy = msgspec.field(default_factory=EscalationPolicy)
     brand: BrandPolicy = msgspec.field(default_factory=BrandPolicy)

@@ -23,7 +23,9 @@ class Settings(BaseSettings):
     broker: str = Field("localhost:9092", description="Kafka bootstrap servers, comma-separated.")
     group: str = Field("listener", description="Consumer group; one for each installation.")
     policy: Path | None = Field(None, description="Policy file (YAML); none: built-in defaults.")
-    model: str = Field("packaged", description="`packaged`, or a folder with weights.")
+    model: str = Field(
+        "packaged", description="`packaged`, a folder with weights, or `hf:` and a model."
+    )
     model_threads: int = Field(0, ge=0, description="Threads of the model; 0: one a core.")
     batch: int = Field(64, ge=1, le=4096, description="Most messages judged at once.")
     partitions: int = Field(4, ge=1, description="Partitions of each wide topic.")

@@ -11,15 +11,15 @@ from typing import Any, Final
 import msgspec
 import numpy as np
 
+from models.classifier import Bands
 from models.labels import FLAGS, SOFTMAX
 
 Array = np.ndarray[Any, Any]
 
 PRECISION: Final = 0.9
-SURE: Final = 0.5
-"""Least top probability of a softmax head that is not called unsure."""
-BAND: Final = (0.35, 0.65)
-"""An independent label between these is neither yes nor no."""
+RIGHT: Final = 0.6
+"""A top class is clear from the probability on at which it is right so often on held-out rows, and
+a yes or a no likewise."""
 
 
 class Scale(msgspec.Struct, frozen=True):
@@ -43,6 +43,7 @@ class Calibration(msgspec.Struct, frozen=True):
     complaint: Scale
     flags: dict[str, Scale]
     thresholds: dict[str, Threshold] = {}
+    bands: Bands = Bands()
 
     def softmax(self, head: str, logits: Array) -> Array:
         """(n, k) logits → (n, k) probabilities that sum to 1."""
@@ -73,7 +74,13 @@ def fit(logits: dict[str, Array], gold: dict[str, Array]) -> Calibration:
         name: _threshold(flags[:, i], gold["flags"][:, i]) for i, name in enumerate(FLAGS)
     }
     thresholds["complaint"] = _threshold(complaint[:, 0], gold["complaint"][:, 0])
-    return msgspec.structs.replace(plain, thresholds=thresholds)
+    soft = {head: plain.softmax(head, logits[head]) for head in SOFTMAX}
+    doubt = {name: _doubt(flags[:, i], gold["flags"][:, i]) for i, name in enumerate(FLAGS)}
+    doubt["complaint"] = _doubt(complaint[:, 0], gold["complaint"][:, 0])
+    bands = Bands(
+        sure={head: _sure(soft[head], np.asarray(gold[head])) for head in SOFTMAX}, doubt=doubt
+    )
+    return msgspec.structs.replace(plain, thresholds=thresholds, bands=bands)
 
 
 def _temperature(logits: Array, gold: Array) -> float:
@@ -106,6 +113,39 @@ def _platt(logits: Array, gold: Array, *, pull: float = 1.0) -> Scale:
         if np.abs(step).max() < 1e-8:
             break
     return Scale(slope=max(float(slope), 0.05), shift=float(shift))
+
+
+def _sure(found: Array, gold: Array) -> float:
+    """Least top probability at which the top class is right often enough."""
+    top = found.max(axis=1)
+    often = isotonic(top, (found.argmax(axis=1) == gold).astype(float))
+    return _clipped(top[often >= RIGHT].min(initial=1.0), 1 / found.shape[1], 0.7)
+
+
+def _doubt(found: Array, gold: Array) -> tuple[float, float]:
+    """Probabilities between which neither yes nor no is right often enough."""
+    often = isotonic(found, gold.astype(float))
+    low = _clipped(found[often <= 1 - RIGHT].max(initial=0.0), 0.2, 0.5)
+    return low, _clipped(found[often >= RIGHT].min(initial=1.0), 0.5, 0.8)
+
+
+def _clipped(value: float, low: float, high: float) -> float:
+    return round(min(max(float(value), low), high), 3)
+
+
+def isotonic(x: Array, y: Array) -> Array:
+    """The rising step function of x that is nearest to y, at each x (pool adjacent violators)."""
+    blocks: list[list[float]] = []
+    for value in y[np.argsort(x, kind="stable")]:
+        blocks.append([float(value), 1.0])
+        while len(blocks) > 1 and blocks[-2][0] / blocks[-2][1] > blocks[-1][0] / blocks[-1][1]:
+            total, count = blocks.pop()
+            blocks[-1][0] += total
+            blocks[-1][1] += count
+    fitted = np.concatenate([np.full(int(count), total / count) for total, count in blocks])
+    found = np.empty(len(y))
+    found[np.argsort(x, kind="stable")] = fitted
+    return found
 
 
 def _threshold(found: Array, gold: Array) -> Threshold:

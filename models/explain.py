@@ -28,7 +28,7 @@ _WORD: Final = re.compile(r"\S+")
 
 
 class Judge(Protocol):
-    """What is asked; `models.runtime.Classifier` is one."""
+    """What is asked; `models.classifier.Classifier` is one."""
 
     def judge(self, texts: Sequence[str], langs: Sequence[str | None]) -> list[Judgement]: ...
 

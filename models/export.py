@@ -17,9 +17,10 @@ from torch import nn
 from listener.errors import ModelError
 from models.calibration import fit
 from models.labels import HEADS
-from models.runtime import ModelConfig, OnnxRuntime
+from models.pytorch import TorchRuntime
+from models.runtime import ModelConfig, OnnxRuntime, Runtime
 from models.training.data import Row, full_rows
-from models.training.network import Network, encoder_folder, new_network
+from models.training.network import SIDE_HEADS, Network, encoder_folder, new_network
 from models.training.train import latest
 
 MAX_TOKENS = 128
@@ -36,9 +37,12 @@ class _Served(nn.Module):
         return self.network(input_ids, attention_mask, tuple(HEADS))
 
 
-def export(run: Path, data: Path, out: Path, *, name: str, version: str) -> Path:
-    """Writes model.onnx, tokenizer.json and config.json into `out`; calibrates the int8 weights on
-    the held-out rows. Raises ModelError where the run has no finished stage."""
+def export(
+    run: Path, data: Path, out: Path, *, name: str, version: str, for_torch: bool = False
+) -> Path:
+    """Writes weights, tokenizer.json and config.json into `out`; calibrates them on the held-out
+    rows. The weights are model.onnx (int8), or model.pt (bf16) for the torch runtime. Raises
+    ModelError where the run has no finished stage."""
     weights = next(latest(run), None)
     if weights is None:
         raise ModelError(f"{run}: no finished stage; run `listener model train` first")
@@ -46,18 +50,33 @@ def export(run: Path, data: Path, out: Path, *, name: str, version: str) -> Path
     network.load_state_dict(torch.load(weights, weights_only=True))
     network.eval()
     out.mkdir(parents=True, exist_ok=True)
+    runtime = _torch(network, out) if for_torch else _onnx(network, out)
+    shutil.copy(encoder_folder() / "tokenizer.json", out / "tokenizer.json")
+    _, held = full_rows(data)
+    calibration = fit(_logits(out, runtime, held), _gold(held))
+    config = ModelConfig(name, version, MAX_TOKENS, ("en",), dict(HEADS), calibration)
+    (out / "config.json").write_bytes(msgspec.json.format(msgspec.json.encode(config)))
+    return out
+
+
+def _onnx(network: Network, out: Path) -> Runtime:
     with tempfile.TemporaryDirectory() as folder:
         plain = Path(folder) / "model.onnx"
         _trace(network, plain)
         # The word embeddings are half of the weights; both they and the products are stored in 8
         # bits, the products' weights by channel.
         quantize_dynamic(plain, out / "model.onnx", weight_type=QuantType.QInt8, per_channel=True)
-    shutil.copy(encoder_folder() / "tokenizer.json", out / "tokenizer.json")
-    _, held = full_rows(data)
-    calibration = fit(_logits(out, held), _gold(held))
-    config = ModelConfig(name, version, MAX_TOKENS, ("en",), dict(HEADS), calibration)
-    (out / "config.json").write_bytes(msgspec.json.format(msgspec.json.encode(config)))
-    return out
+    return OnnxRuntime(out / "model.onnx", threads=2)
+
+
+def _torch(network: Network, out: Path) -> Runtime:
+    weights = {
+        name: value.to(torch.bfloat16) if value.is_floating_point() else value
+        for name, value in network.state_dict().items()
+        if not name.startswith(tuple(f"heads.{head}." for head in SIDE_HEADS))
+    }
+    torch.save(weights, out / "model.pt")
+    return TorchRuntime(out / "model.pt", threads=2)
 
 
 def _trace(network: Network, path: Path) -> None:
@@ -75,11 +94,10 @@ def _trace(network: Network, path: Path) -> None:
     )
 
 
-def _logits(folder: Path, rows: list[Row]) -> dict[str, np.ndarray[Any, Any]]:
+def _logits(folder: Path, runtime: Runtime, rows: list[Row]) -> dict[str, np.ndarray[Any, Any]]:
     tokens = Tokenizer.from_file(str(folder / "tokenizer.json"))
     tokens.no_padding()
     tokens.enable_truncation(MAX_TOKENS)
-    runtime = OnnxRuntime(folder / "model.onnx", threads=2)
     return runtime.forward([found.ids for found in tokens.encode_batch([r.text for r in rows])])
 
 

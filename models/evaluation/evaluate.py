@@ -13,6 +13,7 @@ import numpy as np
 
 from listener.errors import InputError
 from listener.records import Judgement
+from models.classifier import IGNORANT
 from models.evaluation.figures import (
     Array,
     Figure,
@@ -27,7 +28,6 @@ from models.evaluation.figures import (
     reliability,
 )
 from models.labels import FLAGS, ISSUES, SENTIMENTS
-from models.runtime import IGNORANT
 
 FILES: Final = ("annotated", "sentiment_tweeteval_val", "sentiment_airline", "emotions")
 CALIBRATED: Final = ("sentiment", "complaint")

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
 from torch import Tensor, nn
-from transformers import BertModel
+from transformers import BertConfig, BertModel
 
 from listener.errors import ModelError
 from models.labels import HEADS
@@ -26,12 +27,11 @@ data follow other annotations, so they have heads of their own."""
 class Network(nn.Module):
     """Token ids (batch, length) and mask → logits of each head (batch, k)."""
 
-    def __init__(self, encoder: BertModel) -> None:
+    def __init__(self, encoder: BertModel, heads: Mapping[str, int]) -> None:
         super().__init__()
         self.encoder = encoder
         width = encoder.config.hidden_size
         self.dropout = nn.Dropout(0.1)
-        heads = HEADS | SIDE_HEADS
         self.heads = nn.ModuleDict({name: nn.Linear(width, size) for name, size in heads.items()})
 
     def forward(self, ids: Tensor, mask: Tensor, heads: tuple[str, ...]) -> tuple[Tensor, ...]:
@@ -64,4 +64,11 @@ def new_network() -> Network:
     )
     # 11.7 of 22.7 M parameters, and rare words would drift away from common ones.
     encoder.embeddings.word_embeddings.weight.requires_grad_(False)
-    return Network(encoder)
+    return Network(encoder, HEADS | SIDE_HEADS)
+
+
+def served_network() -> Network:
+    """The same without weights and with the shipped heads only."""
+    config = BertConfig.from_pretrained(encoder_folder(), local_files_only=True)
+    config._attn_implementation = "sdpa"
+    return Network(BertModel(config, add_pooling_layer=False), HEADS)

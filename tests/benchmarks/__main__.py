@@ -20,7 +20,7 @@ from listener.records import Alert
 from listener.settings import Settings
 from listener.sources.files import RawRecord
 from listener.topics import ALERTS
-from models.runtime import load
+from models.load import load
 from tests.brokers import Worker, broker, free_port
 
 MESSAGES = int(os.environ.get("LISTENER_BENCH_MESSAGES", "6000"))

@@ -7,8 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from listener.records import Judgement, ModelId
+from models.classifier import Classifier
 from models.explain import PIECES, explain
-from models.runtime import Classifier, load
+from models.load import load
 from tests.worlds import labels
 
 MODEL = ModelId(name="t", version="1")

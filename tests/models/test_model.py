@@ -5,7 +5,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from listener.errors import ModelError
-from models.runtime import Classifier, load, unsure
+from models.classifier import Bands, Classifier
+from models.load import load
 from models.text import prepare
 from tests.worlds import labels
 
@@ -121,8 +122,8 @@ def test_posts_are_prepared_the_same_in_training_and_service(raw: str, read: str
 
 def test_what_is_between_yes_and_no_is_unsure() -> None:
     """Abstaining: a flat top, or a probability near the middle."""
-    assert unsure(labels()) == ()
-    assert unsure(labels(negative=0.34, complaint=0.5, legal=0.5)) == (
+    assert Bands().unsure(labels()) == ()
+    assert Bands().unsure(labels(negative=0.34, complaint=0.5, legal=0.5)) == (
         "sentiment",
         "complaint",
         "legal",
