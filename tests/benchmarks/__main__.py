@@ -24,6 +24,8 @@ from models.load import load
 from tests.brokers import Worker, broker, free_port
 
 MESSAGES = int(os.environ.get("LISTENER_BENCH_MESSAGES", "6000"))
+TEXTS = int(os.environ.get("LISTENER_BENCH_TEXTS", "0")) or MESSAGES
+"""Different texts; fewer than messages spare the model, to see the rest over a long run."""
 RATE = 100
 SECONDS = 30
 START = datetime(2026, 5, 1, tzinfo=UTC)
@@ -104,7 +106,7 @@ def messages(count: int, *, tag: str) -> Iterator[RawRecord]:
     for number in range(count):
         content = json.loads(posts[number % len(posts)].value)
         content["id"] = f"{tag}{number}"
-        content["text"] += f" {number}"
+        content["text"] += f" {number % TEXTS}"
         author = f"a{number % 3000}"
         content["author"] = {"id": author, "handle": author}
         at = START + timedelta(seconds=number)
