@@ -63,9 +63,9 @@ def fit(logits: dict[str, Array], gold: dict[str, Array]) -> Calibration:
     """Calibration on held-out rows. `gold`: class indices for softmax heads, else 0/1 (n, k)."""
     plain = Calibration(
         temperatures={head: _temperature(logits[head], gold[head]) for head in SOFTMAX},
-        complaint=_platt(logits["complaint"][:, 0], gold["complaint"][:, 0]),
+        complaint=platt(logits["complaint"][:, 0], gold["complaint"][:, 0]),
         flags={
-            name: _platt(logits["flags"][:, i], gold["flags"][:, i]) for i, name in enumerate(FLAGS)
+            name: platt(logits["flags"][:, i], gold["flags"][:, i]) for i, name in enumerate(FLAGS)
         },
     )
     flags = plain.independent(logits["flags"], [plain.flags[name] for name in FLAGS])
@@ -95,24 +95,41 @@ def _cross_entropy(logits: Array, gold: Array) -> float:
     return float((log_sum - shifted[np.arange(len(gold)), gold]).mean())
 
 
-def _platt(logits: Array, gold: Array, *, pull: float = 1.0) -> Scale:
-    """Newton's method on the penalised log-likelihood."""
-    slope, shift = 1.0, 0.0
-    for _ in range(50):
-        p = 1 / (1 + np.exp(-np.clip(slope * logits + shift, -30, 30)))
-        error, weight = p - gold, p * (1 - p)
-        gradient = np.array(
-            [(error * logits).sum() + pull * (slope - 1), error.sum() + pull * shift]
-        )
-        cross = (weight * logits).sum()
-        hessian = np.array(
-            [[(weight * logits**2).sum() + pull, cross], [cross, weight.sum() + pull]]
-        )
+def platt(logits: Array, gold: Array, *, pull: float = 1.0) -> Scale:
+    """Newton's method on the penalised log-likelihood, with steps halved until they help: a full
+    step from a network that is all too sure runs away to a slope without end."""
+    point = np.array([1.0, 0.0])
+    for _ in range(100):
+        gradient, hessian = _slope(point, logits, gold, pull)
         step = np.linalg.solve(hessian, gradient)
-        slope, shift = slope - step[0], shift - step[1]
+        before = _loss(point, logits, gold, pull)
+        while _loss(point - step, logits, gold, pull) > before and np.abs(step).max() > 1e-9:
+            step = step / 2
+        point = point - step
         if np.abs(step).max() < 1e-8:
             break
-    return Scale(slope=max(float(slope), 0.05), shift=float(shift))
+    return Scale(slope=max(float(point[0]), 0.05), shift=float(point[1]))
+
+
+def _loss(point: Array, logits: Array, gold: Array, pull: float) -> float:
+    z = point[0] * logits + point[1]
+    fit = (np.logaddexp(0, z) - gold * z).sum()
+    return float(fit + pull / 2 * ((point[0] - 1) ** 2 + point[1] ** 2))
+
+
+def _slope(point: Array, logits: Array, gold: Array, pull: float) -> tuple[Array, Array]:
+    """Gradient (2,) and Hessian (2, 2) of the loss."""
+    p = 1 / (1 + np.exp(-np.clip(point[0] * logits + point[1], -30, 30)))
+    error, weight = p - gold, p * (1 - p)
+    cross = (weight * logits).sum()
+    gradient = np.array(
+        [
+            (error * logits).sum() + pull * (point[0] - 1),
+            error.sum() + pull * point[1],
+        ]
+    )
+    hessian = np.array([[(weight * logits**2).sum() + pull, cross], [cross, weight.sum() + pull]])
+    return gradient, hessian
 
 
 def _sure(found: Array, gold: Array) -> float:
