@@ -7,7 +7,7 @@ import os
 import sys
 from collections.abc import Callable, Coroutine
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import msgspec
 import typer
@@ -343,13 +343,16 @@ def model_export(
     run: Annotated[Path, typer.Option(help="Folder of a finished run.")],
     to: Annotated[Path, typer.Option(help="Folder to write.")],
     release: Annotated[str, typer.Option(help="Version of the model.")] = "1",
-    for_torch: Annotated[bool, typer.Option(help="bf16 for torch instead, e.g. a GPU.")] = False,
+    weights: Annotated[
+        Literal["int8", "fp32", "torch"],
+        typer.Option(help="ONNX in 8 bits or in full, or bf16 for torch, e.g. on a GPU."),
+    ] = "int8",
 ) -> None:
-    """Write ONNX int8 weights, tokenizer and calibration of a run (extra `torch`)."""
+    """Write weights, tokenizer and calibration of a run (extra `torch`)."""
     _need_torch()
     from models.export import export
 
-    export(run, data, to, name="listener-minilm", version=release, for_torch=for_torch)
+    export(run, data, to, name="listener-minilm", version=release, kind=weights)
     out.print(f"written to {to}", highlight=False)
 
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import shutil
-import tempfile
+import warnings
 from pathlib import Path
-from typing import Any
+from typing import Any, Final, Literal
 
 import msgspec
 import numpy as np
@@ -23,7 +23,8 @@ from models.training.data import Row, full_rows
 from models.training.network import SIDE_HEADS, Network, encoder_folder, new_network
 from models.training.train import latest
 
-MAX_TOKENS = 128
+MAX_TOKENS: Final = 128
+Kind = Literal["int8", "fp32", "torch"]
 
 
 class _Served(nn.Module):
@@ -38,11 +39,11 @@ class _Served(nn.Module):
 
 
 def export(
-    run: Path, data: Path, out: Path, *, name: str, version: str, for_torch: bool = False
+    run: Path, data: Path, out: Path, *, name: str, version: str, kind: Kind = "int8"
 ) -> Path:
     """Writes weights, tokenizer.json and config.json into `out`; calibrates them on the held-out
-    rows. The weights are model.onnx (int8), or model.pt (bf16) for the torch runtime. Raises
-    ModelError where the run has no finished stage."""
+    rows. `int8` and `fp32` are model.onnx, `torch` is model.pt in bf16. Raises ModelError where the
+    run has no finished stage."""
     weights = next(latest(run), None)
     if weights is None:
         raise ModelError(f"{run}: no finished stage; run `listener model train` first")
@@ -50,7 +51,7 @@ def export(
     network.load_state_dict(torch.load(weights, weights_only=True))
     network.eval()
     out.mkdir(parents=True, exist_ok=True)
-    runtime = _torch(network, out) if for_torch else _onnx(network, out)
+    runtime = _torch(network, out) if kind == "torch" else _onnx(network, out, kind)
     shutil.copy(encoder_folder() / "tokenizer.json", out / "tokenizer.json")
     _, held = full_rows(data)
     calibration = fit(_logits(out, runtime, held), _gold(held))
@@ -59,14 +60,16 @@ def export(
     return out
 
 
-def _onnx(network: Network, out: Path) -> Runtime:
-    with tempfile.TemporaryDirectory() as folder:
-        plain = Path(folder) / "model.onnx"
-        _trace(network, plain)
+def _onnx(network: Network, out: Path, kind: Kind) -> Runtime:
+    path = out / "model.onnx"
+    trace(network, path)
+    if kind == "int8":
+        plain = path.replace(out / "plain.onnx")
         # The word embeddings are half of the weights; both they and the products are stored in 8
         # bits, the products' weights by channel.
-        quantize_dynamic(plain, out / "model.onnx", weight_type=QuantType.QInt8, per_channel=True)
-    return OnnxRuntime(out / "model.onnx", threads=2)
+        quantize_dynamic(plain, path, weight_type=QuantType.QInt8, per_channel=True)
+        plain.unlink()
+    return OnnxRuntime(path, threads=2)
 
 
 def _torch(network: Network, out: Path) -> Runtime:
@@ -79,19 +82,23 @@ def _torch(network: Network, out: Path) -> Runtime:
     return TorchRuntime(out / "model.pt", threads=2)
 
 
-def _trace(network: Network, path: Path) -> None:
+def trace(network: Network, path: Path) -> None:
     ids = torch.ones((2, 8), dtype=torch.int64)
     axes = {0: "batch", 1: "length"}
-    torch.onnx.export(
-        _Served(network),
-        (ids, ids),
-        str(path),
-        input_names=["input_ids", "attention_mask"],
-        output_names=list(HEADS),
-        dynamic_axes={"input_ids": axes, "attention_mask": axes} | {h: {0: "batch"} for h in HEADS},
-        opset_version=17,
-        dynamo=False,
-    )
+    with warnings.catch_warnings():
+        # The exporter that is to replace this one needs onnxscript, and gives the same graph.
+        warnings.simplefilter("ignore", DeprecationWarning)
+        torch.onnx.export(
+            _Served(network),
+            (ids, ids),
+            str(path),
+            input_names=["input_ids", "attention_mask"],
+            output_names=list(HEADS),
+            dynamic_axes={"input_ids": axes, "attention_mask": axes}
+            | {h: {0: "batch"} for h in HEADS},
+            opset_version=17,
+            dynamo=False,
+        )
 
 
 def _logits(folder: Path, runtime: Runtime, rows: list[Row]) -> dict[str, np.ndarray[Any, Any]]:

@@ -34,11 +34,15 @@ WEIGHTS: Final = {
 """Loss weights; the flags' mean over 14 labels is small beside one softmax."""
 SMOOTHING: Final = 0.05
 """Of the heads that one reader annotated."""
+SPECIAL: Final = 103
+"""Highest id of a special token in BERT's vocabulary; it is [MASK]'s."""
+AGREEMENT: Final = 1.0
+"""Weight of the divergence between two readings of a row."""
+HIDDEN_WORDS: Final = 0.1
+"""Share of the tokens that each reading does not see."""
 AVERAGE: Final = 0.998
 """Decay of the averaged weights, by step."""
-KEPT: Final = 500
-"""Steps between two checkpoints."""
-SHARES: Final = {"sentiment": 0.6, "emotions": 0.18, "complaint": 0.06, "feelings": 0.02}
+SHARES: Final = {"sentiment": 0.62, "emotions": 0.18, "complaint": 0.05, "feelings": 0.02}
 """Of the first stage's samples; irony has half of `feelings`, and the codebook's rows the rest."""
 
 Report = Callable[[str], None]
@@ -49,13 +53,15 @@ class Config(msgspec.Struct, frozen=True):
 
     seed: int = 7
     batch: int = 32
-    public: int = 150_000
+    public: int = 200_000
     epochs: int = 8
     rate_public: float = 2e-4
     rate_full: float = 1e-4
     layer_decay: float = 0.9
     """Rate of a layer as a share of the one above it, in the second stage."""
     threads: int = 2
+    checkpoint: int = 200
+    """Steps between two checkpoints, and two lines of progress."""
 
 
 def train(data: Path, out: Path, *, config: Config, report: Report) -> Path:
@@ -68,8 +74,8 @@ def train(data: Path, out: Path, *, config: Config, report: Report) -> Path:
     sides = side_rows(data)
     run = _Run(out, config, report, balance(full))
     stages = [
-        _Stage("public", _public(sides, full, config), config.rate_public, 1.0),
-        _Stage("full", _annotated(sides, full, config), config.rate_full, config.layer_decay),
+        _Stage("public", _public(sides, full, config), config.rate_public, 1.0, False),
+        _Stage("full", _annotated(sides, full, config), config.rate_full, config.layer_decay, True),
     ]
     for stage in stages:
         run.stage(stage, held)
@@ -126,6 +132,8 @@ class _Stage(NamedTuple):
     batches: list[list[Row]]
     rate: float
     decay: float
+    twice: bool
+    """Whether fully annotated rows are read twice a step."""
 
 
 class _Run:
@@ -172,33 +180,42 @@ class _Run:
         began = time.perf_counter()
         self.network.train()
         for step, batch in enumerate(stage.batches[done:], done + 1):
-            loss = self._step(batch, optimiser)
+            loss = self._step(stage, batch, optimiser)
             schedule.step()
             _blend(average, self.network, step)
-            if step % 100 == 0:
+            if step % self.config.checkpoint == 0:
+                kept.save(step)
                 pace = (time.perf_counter() - began) / (step - done)
                 left = pace * (total - step) / 60
                 self.report(f"{stage.name} {step}/{total} loss {loss:.3f}, {left:.1f} min left")
-            if step % KEPT == 0:
-                kept.save(step)
         return average
 
-    def _step(self, batch: list[Row], optimiser: torch.optim.Optimizer) -> float:
-        ids, mask = encode(self.tokens, [row.text for row in batch])
-        heads = tuple(h for h in batch[0].targets if all(h in row.targets for row in batch))
-        with torch.autocast("cpu", torch.bfloat16):
-            logits = self.network(ids, mask, heads)
-        losses = [
-            WEIGHTS.get(head, 1.0)
-            * _loss(head, found.float(), [r.targets[head] for r in batch], self.balance.get(head))
-            for head, found in zip(heads, logits, strict=True)
-        ]
-        loss = torch.stack(losses).sum()
+    def _step(self, stage: _Stage, batch: list[Row], optimiser: torch.optim.Optimizer) -> float:
+        loss = self._loss_of(batch, twice=stage.twice and "flags" in batch[0].targets)
         optimiser.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]  # torch leaves it so
         torch.nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
         optimiser.step()
         return float(loss.detach())
+
+    def _loss_of(self, batch: list[Row], *, twice: bool) -> Tensor:
+        """Of one reading, or of two with other words hidden and their divergence (R-Drop, Liang et
+        al. 2021): there are few rows with every label."""
+        rows = batch * 2 if twice else batch
+        ids, mask = encode(self.tokens, [row.text for row in rows])
+        if twice:
+            ids = _with_hidden_words(ids)
+        heads = tuple(h for h in rows[0].targets if all(h in row.targets for row in rows))
+        with torch.autocast("cpu", torch.bfloat16):
+            logits = self.network(ids, mask, heads)
+        losses = []
+        for head, found in zip(heads, (part.float() for part in logits), strict=True):
+            gold = [row.targets[head] for row in rows]
+            loss = _loss(head, found, gold, self.balance.get(head))
+            if twice:
+                loss = loss + AGREEMENT * _divergence(head, *found.chunk(2))
+            losses.append(WEIGHTS.get(head, 1.0) * loss)
+        return torch.stack(losses).sum()
 
     def _note(self, figures: dict[str, Any]) -> None:
         with (self.out / "metrics.jsonl").open("a", encoding="utf-8") as lines:
@@ -229,12 +246,14 @@ class _Checkpoint:
         for part, state in zip(self._parts, found["parts"], strict=True):
             part.load_state_dict(state)
         self._average.update(found["average"])
+        torch.set_rng_state(found["random"])
         return int(found["step"])
 
     def save(self, step: int) -> None:
         states = [part.state_dict() for part in self._parts]
         fresh = self._path.with_suffix(".new")
-        torch.save({"step": step, "parts": states, "average": self._average}, fresh)
+        found = {"step": step, "parts": states, "average": self._average}
+        torch.save(found | {"random": torch.get_rng_state()}, fresh)
         fresh.replace(self._path)
 
 
@@ -284,6 +303,21 @@ def _loss(head: str, logits: Tensor, targets: list[Any], balance: Tensor | None)
         grades = torch.arange(logits.shape[1], dtype=logits.dtype)
         loss = loss + 0.3 * functional.mse_loss(logits.softmax(1) @ grades, gold.float())
     return loss
+
+
+def _with_hidden_words(ids: Tensor) -> Tensor:
+    """[MASK] in place of some tokens that are neither padding nor special."""
+    hidden = (torch.rand(ids.shape) < HIDDEN_WORDS) & (ids > SPECIAL)
+    return ids.masked_fill(hidden, SPECIAL)
+
+
+def _divergence(head: str, one: Tensor, other: Tensor) -> Tensor:
+    """Symmetric Kullback–Leibler divergence of two readings, mean over the rows."""
+    if head in BINARY:
+        # Σ (p - q)·(logit p - logit q): the same, of independent labels.
+        return ((one.sigmoid() - other.sigmoid()) * (one - other)).mean() / 2
+    gap = one.log_softmax(1) - other.log_softmax(1)
+    return ((one.softmax(1) - other.softmax(1)) * gap).sum(1).mean() / 2
 
 
 def encode(tokens: Tokenizer, texts: list[str]) -> tuple[Tensor, Tensor]:

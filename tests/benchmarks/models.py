@@ -97,11 +97,11 @@ def openvino() -> Callable[[Any], Any] | None:
         engine: Any = importlib.import_module("openvino")
     except ImportError:
         return None
-    from models.export import _trace
+    from models.export import trace
     from models.training.network import new_network
 
     with tempfile.TemporaryDirectory() as folder:
-        _trace(new_network().eval(), Path(folder) / "model.onnx")
+        trace(new_network().eval(), Path(folder) / "model.onnx")
         model = engine.Core().compile_model(
             str(Path(folder) / "model.onnx"), "CPU", {"PERFORMANCE_HINT": "THROUGHPUT"}
         )

@@ -23,7 +23,7 @@ def need_torch() -> None:
 
 
 def torch_folder(to: Path) -> Path:
-    """The network as `listener model export --for-torch` writes it, with weights of no training."""
+    """As `listener model export --weights torch` writes it, but never trained."""
     import torch
 
     from models.training.network import served_network
