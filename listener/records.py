@@ -252,11 +252,24 @@ class Alert(Record, frozen=True, kw_only=True):
     """Rises by one with every change."""
     cycle: int = 1
     """Rises by one each time a resolved alert opens again."""
+    assignee: str | None = None
+    receivers: tuple[str, ...] = ()
+    """Names of the policy's receivers that are to be told now; none: every one."""
+    step: int = 0
+    """Step of its route: rises when nobody acknowledges in time."""
+    repeat: int = 0
+    """Times that an open alert has been said again, after each repeat interval."""
 
     @property
     def notice_id(self) -> str:
-        """Same as long as nobody needs telling again: state, priority and cycle."""
-        return f"{self.alert_id}:{self.cycle}:{self.state}:{self.priority}"
+        """Same as long as nobody needs telling again."""
+        what = (self.cycle, self.state, self.priority, self.step, self.repeat)
+        return ":".join(map(str, (self.alert_id, *what)))
+
+    @property
+    def notifies(self) -> bool:
+        """Whether anybody is told of this state at all."""
+        return self.state in ("open", "reopened", "acknowledged", "resolved")
 
 
 class Action(Record, frozen=True, kw_only=True, tag_field="type", tag="action"):
@@ -265,10 +278,16 @@ class Action(Record, frozen=True, kw_only=True, tag_field="type", tag="action"):
     action_id: str
     alert_id: str
     subject: str
-    kind: Literal["acknowledge", "resolve", "wrong"]
+    kind: Literal["acknowledge", "resolve", "wrong", "assign", "silence", "link", "unlink"]
     actor: str
     at: datetime
     note: str | None = None
+    assignee: str | None = None
+    """Of `assign`."""
+    until: datetime | None = None
+    """Of `silence`: this alert is suppressed until then."""
+    customer_id: str | None = None
+    """Of `link` and `unlink`: whose message it is, or is not."""
 
 
 # --- brand ----------------------------------------------------------------------------------

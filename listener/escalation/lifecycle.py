@@ -77,6 +77,8 @@ def _acted(action: Action, alert: Alert) -> Alert | None:
             acknowledged_at=action.at,
             version=alert.version + 1,
         )
+    if action.kind not in ("resolve", "wrong"):
+        return None
     return msgspec.structs.replace(
         alert, state="resolved", resolved_at=action.at, version=alert.version + 1
     )

@@ -171,7 +171,7 @@ async def test_one_notice_for_each_state_of_an_alert() -> None:
         alert(version=1),
         alert(version=4, state="resolved", priority="P1"),
     )
-    assert sink.keys == ["a1:1:open:P2", "a1:1:open:P1", "a1:1:resolved:P1"]
+    assert sink.keys == ["a1:1:open:P2:0:0", "a1:1:open:P1:0:0", "a1:1:resolved:P1:0:0"]
 
 
 async def test_a_sink_that_is_away_is_tried_again_and_one_that_refuses_is_not() -> None:
@@ -180,7 +180,7 @@ async def test_a_sink_that_is_away_is_tried_again_and_one_that_refuses_is_not() 
     outcomes = await delivered(sink, alert("a1"), alert("a2"))
     letters = [out for outcome in outcomes for out in outcome.outputs]
     assert [decode(out.value, DeadLetter).stage for out in letters] == ["deliver"]
-    assert sink.keys == ["a2:1:open:P2"]
+    assert sink.keys == ["a2:1:open:P2:0:0"]
 
 
 async def numbers(count: int, *, fault: bool = False) -> AsyncIterator[int]:
