@@ -104,7 +104,7 @@ def messages(count: int, *, tag: str) -> Iterator[RawRecord]:
     """The demo's posts again and again, each text and author a little different."""
     posts = [r for r in story(start=START) if json.loads(r.value)["network"] == "x"]
     for number in range(count):
-        content = json.loads(posts[number % len(posts)].value)
+        content = json.loads(posts[number % TEXTS % len(posts)].value)
         content["id"] = f"{tag}{number}"
         content["text"] += f" {number % TEXTS}"
         author = f"a{number % 3000}"
