@@ -144,7 +144,8 @@ class _Run:
         self.config = config
         self.report = report
         self.balance = balance
-        self.network = new_network()
+        self.device = "cuda" if torch.cuda.is_available() else "cpu"
+        self.network = new_network().to(self.device)
         self.tokens = Tokenizer.from_file(str(encoder_folder() / "tokenizer.json"))
         self.tokens.enable_truncation(MAX_TOKENS)
         self.tokens.enable_padding()
@@ -152,11 +153,11 @@ class _Run:
     def stage(self, stage: _Stage, held: list[Row]) -> None:
         path = self.out / f"{stage.name}.pt"
         if path.exists():
-            self.network.load_state_dict(torch.load(path, weights_only=True))
+            self.network.load_state_dict(torch.load(path, weights_only=True, map_location="cpu"))
             return
         average = self._fit(stage)
         self.network.load_state_dict(average)
-        torch.save(average, path)
+        torch.save({name: value.cpu() for name, value in average.items()}, path)
         (self.out / f"{stage.name}.part.pt").unlink(missing_ok=True)
         self._note({"stage": stage.name} | measure(self.network, self.tokens, held))
 
@@ -206,10 +207,11 @@ class _Run:
         if twice:
             ids = _with_hidden_words(ids)
         heads = tuple(h for h in rows[0].targets if all(h in row.targets for row in rows))
-        with torch.autocast("cpu", torch.bfloat16):
-            logits = self.network(ids, mask, heads)
+        with torch.autocast(self.device, torch.bfloat16):
+            logits = self.network(ids.to(self.device), mask.to(self.device), heads)
         losses = []
-        for head, found in zip(heads, (part.float() for part in logits), strict=True):
+        # Losses are a thousandth of the work: they stay on the CPU, wherever the network is.
+        for head, found in zip(heads, (part.float().cpu() for part in logits), strict=True):
             gold = [row.targets[head] for row in rows]
             loss = _loss(head, found, gold, self.balance.get(head))
             if twice:
@@ -242,10 +244,11 @@ class _Checkpoint:
         """Steps that are done already."""
         if not self._path.exists():
             return 0
-        found = torch.load(self._path, weights_only=True)
+        found = torch.load(self._path, weights_only=True, map_location="cpu")
         for part, state in zip(self._parts, found["parts"], strict=True):
             part.load_state_dict(state)
-        self._average.update(found["average"])
+        for name, value in found["average"].items():
+            self._average[name].copy_(value)
         torch.set_rng_state(found["random"])
         return int(found["step"])
 
@@ -332,10 +335,13 @@ def logits_of(
     """Raw logits of the shipped heads, (n, k) each, in fp32."""
     heads = tuple(HEADS)
     network.eval()
+    device = next(network.parameters()).device
     parts: list[tuple[Tensor, ...]] = []
     with torch.inference_mode():
         for start in range(0, len(texts), size):
-            parts.append(network(*encode(tokens, texts[start : start + size]), heads))
+            ids, mask = encode(tokens, texts[start : start + size])
+            logits = network(ids.to(device), mask.to(device), heads)
+            parts.append(tuple(column.cpu() for column in logits))
     return {head: torch.cat([p[i] for p in parts]).numpy() for i, head in enumerate(heads)}
 
 
