@@ -17,9 +17,10 @@ from agents.deliver import Delivered, deliver
 from agents.escalate import Subject, escalating
 from agents.fit import fit
 from agents.flow import Hop, Ledger
-from agents.index import Known, index
+from agents.index import Known, Said, index
 from agents.normalise import normalise
 from listener.brand import BrandState
+from listener.contacts import contacts_of
 from listener.directory import Directory, DirectoryReader
 from listener.engine import Engine, attach, build_engine, open_table
 from listener.fit import SegmentState, band_of
@@ -28,6 +29,7 @@ from listener.metrics import Metrics
 from listener.model import load_model
 from listener.policy import Policy
 from listener.ports import Judge, Sink
+from listener.records import Mention
 from listener.settings import Settings
 from listener.sinks.jsonlines import JsonLines
 from listener.sinks.webhook import Webhook
@@ -41,7 +43,9 @@ from listener.topics import (
     CUSTOMERS,
     FIT_EVIDENCE,
     LINKED,
+    MANUAL_LINKS,
     MENTIONS,
+    STATE_AUTHORS,
     STATE_BRANDS,
     STATE_CUSTOMERS,
     STATE_DELIVERIES,
@@ -72,6 +76,7 @@ class Application:
         self.engine: Engine = build_engine(settings)
         self.directory = Directory(band=band_of)
         self.reader = DirectoryReader(self.directory, settings)
+        self.contacts = contacts_of(settings)
         self.judge: Judge = load_model(settings, policy)
         self.sinks = build_sinks(settings)
         self._inference = ThreadPoolExecutor(1, thread_name_prefix="inference")
@@ -83,14 +88,30 @@ class Application:
     def _wire(self) -> None:
         policy, mask = self.policy, mask_bytes
         sources = {topic: FORMATS[name] for topic, name in policy.sources.items()}
-        prepare = Preparer(policy.brands).prepare
+        preparer = Preparer(policy.brands)
+
+        def prepare(mention: Mention) -> Mention:
+            return preparer.prepare(self.contacts.prepared(mention))
+
         subjects = self._ledger(STATE_SUBJECTS, Subject)
         brands = self._ledger(STATE_BRANDS, BrandState)
         segments = self._ledger(STATE_SEGMENTS, SegmentState)
         deliveries = self._ledger(STATE_DELIVERIES, Delivered)
         customers = self._ledger(STATE_CUSTOMERS, Known)
+        authors = self._ledger(STATE_AUTHORS, Said)
 
-        self._hop("index", [CUSTOMERS.name], index(customers, mask=mask))
+        self._hop(
+            "index",
+            [CUSTOMERS.name, MANUAL_LINKS.name],
+            index(
+                customers,
+                authors,
+                seal=self.contacts.sealed,
+                linked_by_hand=self.directory.authors_of,
+                profiles=policy.identity.probabilistic,
+                mask=mask,
+            ),
+        )
         self._hop("normalise", list(sources), normalise(sources, prepare, mask=mask))
         self._hop(
             "classify",

@@ -96,7 +96,7 @@ CUSTOMERS: Final = Topic(
 )
 IDENTITIES: Final = Topic(
     name="listener.identities",
-    key="identifier",
+    key="identifier and customer",
     record=records.Identity,
     cleanup="compact",
     help="Whose each identifier is.",
@@ -135,6 +135,7 @@ STATE_BRANDS: Final = _state("brands", BRAND_EVIDENCE)
 STATE_SEGMENTS: Final = _state("segments", FIT_EVIDENCE)
 STATE_DELIVERIES: Final = _state("deliveries", ALERTS)
 STATE_CUSTOMERS: Final = _state("customers", CUSTOMERS)
+STATE_AUTHORS: Final = _state("authors", MANUAL_LINKS)
 
 TOPICS: Final = (
     MENTIONS,
@@ -154,6 +155,7 @@ TOPICS: Final = (
     STATE_SEGMENTS,
     STATE_DELIVERIES,
     STATE_CUSTOMERS,
+    STATE_AUTHORS,
 )
 
 
