@@ -12,7 +12,7 @@ import logging
 import sys
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from hashlib import blake2b
 from typing import Any, Final
@@ -21,10 +21,11 @@ import msgspec
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
+from listener.candidates import Candidates
 from listener.codec import decode
 from listener.errors import BrokerError, InvalidMessage
 from listener.identity import parse_key, tier_of
-from listener.records import Identity, Standing
+from listener.records import Identity, Profile, Standing
 from listener.settings import Settings
 from listener.topics import IDENTITIES
 
@@ -71,6 +72,7 @@ class Directory:
         self._band = band
         self._entries: dict[str, Entry] = {}
         self._claims: dict[bytes, Claims] = {}
+        self._candidates = Candidates()
         self._values: list[float] = []
         self._counts: tuple[int, Counter[tuple[str, str]]] | None = None
         self._changed = 0
@@ -87,6 +89,18 @@ class Directory:
         if customer_id is not None:
             claims = tuple(c for c in claims if _entry(c).customer_id == customer_id)
         return self._identity(identifier, claims[0]) if len(claims) == 1 else None
+
+    @property
+    def profiles(self) -> int:
+        """Customers who can be compared with an author."""
+        return len(self._candidates)
+
+    def similar(self, blocks: Sequence[str], *, most: int) -> Sequence[tuple[str, Profile]]:
+        """Customers of the smallest of these blocks, with what is compared."""
+        return self._candidates.find(blocks, most=most)
+
+    def count(self, block: str) -> int:
+        return self._candidates.count(block)
 
     def authors_of(self, customer_id: str) -> tuple[str, ...]:
         """Keys of authors whom people linked to the customer by hand, or parted."""
@@ -105,6 +119,8 @@ class Directory:
         """Take in one record of the topic; None withdraws this customer's claim."""
         address = _address(identifier)
         self._withdraw(address, identifier, customer_id)
+        if identifier.startswith("profile:"):
+            self._candidates.put(customer_id, identity.profile if identity else None)
         if identity is not None:
             self._claim(address, identity)
         entry = self._entries.get(customer_id)

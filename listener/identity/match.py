@@ -6,8 +6,17 @@ from collections.abc import Callable, Iterator
 from datetime import datetime
 from typing import NamedTuple
 
-from listener.identity.identifiers import domain, email, external, handle, phone, veto
+from listener.identity.identifiers import (
+    domain,
+    email,
+    external,
+    handle,
+    phone,
+    profile_key,
+    veto,
+)
 from listener.identity.policy import LinkPolicy, consents, expiry, may_look
+from listener.identity.probable import Guesser
 from listener.records import Author, Hints, Identity, Link, Mention, Standing, Tier
 
 Find = Callable[[str, str | None], Identity | None]
@@ -34,7 +43,9 @@ class _Clue(NamedTuple):
     """The evidence as a person may see it: never an address, and only the start of a hash."""
 
 
-def link(mention: Mention, find: Find, policy: LinkPolicy) -> tuple[Link, Standing | None]:
+def link(
+    mention: Mention, find: Find, policy: LinkPolicy, *, guess: Guesser | None = None
+) -> tuple[Link, Standing | None]:
     """The link of a mention and what the directory says of that customer.
 
     The brand's own messages and authors who opted out are never linked.
@@ -42,11 +53,16 @@ def link(mention: Mention, find: Find, policy: LinkPolicy) -> tuple[Link, Standi
     if mention.from_brand:
         return Link(), None
     sender = Sender(mention.network, mention.author, mention.hints)
-    return link_of(sender, find, policy, now=mention.event_time)
+    return link_of(sender, find, policy, now=mention.event_time, guess=guess)
 
 
 def link_of(
-    sender: Sender, find: Find, policy: LinkPolicy, *, now: datetime
+    sender: Sender,
+    find: Find,
+    policy: LinkPolicy,
+    *,
+    now: datetime,
+    guess: Guesser | None = None,
 ) -> tuple[Link, Standing | None]:
     """The link that would now result for this author, whatever it was before.
 
@@ -62,7 +78,30 @@ def link_of(
             continue
         if _permitted(identity, clue.tier, sender, find, policy):
             return _found(clue, identity, policy, now=now), identity.standing
+    if guess is not None and policy.probabilistic and may_look("T3", sender.network, policy):
+        return _guessed(sender, find, policy, now=now, guess=guess)
     return Link(), None
+
+
+def _guessed(
+    sender: Sender, find: Find, policy: LinkPolicy, *, now: datetime, guess: Guesser
+) -> tuple[Link, Standing | None]:
+    """The likeliest customer, or nobody: who is not permitted does not make room for the next."""
+    best = guess(sender.network, sender.author)
+    identity = find(profile_key(best.customer_id), None) if best else None
+    if best is None or identity is None:
+        return Link(), None
+    if not _permitted(identity, "T3", sender, find, policy):
+        return Link(), None
+    found = Link(
+        customer_id=best.customer_id,
+        tier="T3",
+        basis="resemblance",
+        probability=best.probability,
+        evidence=best.evidence,
+        expires=expiry("T3", policy, now=now),
+    )
+    return found, identity.standing
 
 
 def subject_of(mention: Mention, link: Link) -> str:
