@@ -20,10 +20,12 @@ from agents.flow import Hop, Ledger
 from agents.index import Known, Said, index
 from agents.normalise import normalise
 from listener.brand import BrandState
+from listener.calibrating import load_weights
 from listener.contacts import contacts_of
 from listener.directory import Directory, DirectoryReader
 from listener.engine import Engine, attach, build_engine, open_table
 from listener.fit import SegmentState, band_of
+from listener.identity import Guesser, guesser
 from listener.lanes import Lane
 from listener.metrics import Metrics
 from listener.model import load_model
@@ -120,6 +122,7 @@ class Application:
                 self.judge,
                 self.directory,
                 links=policy.identity,
+                guess=self._guesser(),
                 brands=policy.brand,
                 run=self._infer,
                 mask=mask,
@@ -185,6 +188,17 @@ class Application:
         )
         self._lanes.append(lane)
         attach(self.engine, name, topics, lane)
+
+    def _guesser(self) -> Guesser | None:
+        policy = self.policy.identity
+        if not policy.probabilistic:
+            return None
+        return guesser(
+            self.directory,
+            load_weights(self.settings.identity_weights),
+            share=policy.known_share,
+            threshold=policy.threshold,
+        )
 
     async def _infer(self, work: Callable[[], T]) -> T:
         began = perf_counter()

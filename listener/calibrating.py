@@ -9,15 +9,17 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from math import log
+from pathlib import Path
 from random import Random
 from typing import Final, NamedTuple
 
 import msgspec
 
 from listener.candidates import Candidates
-from listener.errors import InputError
-from listener.identity import Weights
-from listener.identity.compare import Pattern, compare
+from listener.customers import Row
+from listener.errors import InputError, SettingsError
+from listener.identity import Weights, packaged
+from listener.identity.compare import LEVELS, Pattern, compare
 from listener.identity.estimate import (
     Group,
     Levels,
@@ -40,6 +42,36 @@ CHANCE_PAIRS: Final = 100_000
 
 Known = dict[str, Profile]
 """Customer → profile."""
+
+
+def load_weights(path: Path | None) -> Weights:
+    """The weights in a file; the packaged ones for None. Raises SettingsError."""
+    if path is None:
+        return packaged()
+    try:
+        found = msgspec.json.decode(path.read_bytes(), type=Weights)
+    except (OSError, msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise SettingsError(
+            f"LISTENER_IDENTITY_WEIGHTS={path}: {error}; write the file with "
+            "`listener customers calibrate`, or unset it"
+        ) from None
+    for name, table in (("m", found.m), ("u", found.u)):
+        for field, levels in LEVELS.items():
+            if len(table.get(field, ())) != levels:
+                raise SettingsError(
+                    f"LISTENER_IDENTITY_WEIGHTS={path}: {name}.{field} needs {levels} levels; "
+                    "write the file anew with `listener customers calibrate`"
+                )
+    return found
+
+
+def profiles_of(rows: Iterable[Row]) -> Known:
+    """What is compared, of the customers in a file."""
+    customers = (row.customer for row in rows if row.customer is not None)
+    return {
+        c.customer_id: Profile(names=c.names, handles=c.handles, location=c.location)
+        for c in customers
+    }
 
 
 class Held:

@@ -26,7 +26,8 @@ _decode = msgspec.msgpack.Decoder(Profile).decode
 class Candidates:
     """Which customers are in a block, and their profiles."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, fresh: int = FRESH) -> None:
+        self._limit = fresh
         self._rows: dict[str, int] = {}
         self._ids: list[str | None] = []
         self._profiles: list[bytes | None] = []
@@ -52,7 +53,7 @@ class Candidates:
         for key in blocks_of(profile):
             self._fresh.setdefault(hash(key), []).append(row)
             self._waiting += 1
-        if self._waiting >= max(FRESH, len(self._keys) // 8):
+        if self._waiting >= max(self._limit, len(self._keys) // 8):
             self._sort()
 
     def count(self, block: str) -> int:

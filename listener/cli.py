@@ -245,6 +245,29 @@ def customers_import(
         raise typer.Exit(1)
 
 
+@customers_app.command("calibrate")
+def customers_calibrate(
+    file: Annotated[Path, typer.Argument(help="Customers with handles on several networks.")],
+    to: Annotated[Path, typer.Option(help="File of weights to write.")],
+    map: Annotated[
+        list[str] | None, typer.Option("--map", help="FIELD=COLUMN, e.g. email=E-Mail.")
+    ] = None,
+) -> None:
+    """Estimate the weights of probabilistic links from your own customers."""
+    load_settings()
+    from listener.calibrating import calibrate, profiles_of
+    from listener.columns import parse_mapping
+    from listener.customers import read_customers
+    from listener.identity import packaged
+
+    rows = read_customers(file, mapping=parse_mapping(map or ()), seal=lambda customer: customer)
+    known = profiles_of(rows)
+    with out.status(f"weights from {len(known)} customers"):
+        weights = calibrate(known, {}, packaged())
+    to.write_bytes(msgspec.json.format(msgspec.json.encode(weights), indent=1) + b"\n")
+    out.print(f"written to {to}; links from a probability of {weights.threshold}", highlight=False)
+
+
 @topics_app.command("create")
 def topics_create() -> None:
     """Make the topics that are missing."""

@@ -118,17 +118,22 @@ class Directory:
     def put(self, identifier: str, customer_id: str, identity: Identity | None) -> None:
         """Take in one record of the topic; None withdraws this customer's claim."""
         address = _address(identifier)
-        self._withdraw(address, identifier, customer_id)
+        if address in self._claims:
+            self._withdraw(address, identifier, customer_id)
         if identifier.startswith("profile:"):
             self._candidates.put(customer_id, identity.profile if identity else None)
         if identity is not None:
             self._claim(address, identity)
+        if identity is None or identity.standing is None:
+            self._tidy(customer_id)
+        self._changed += 1
+
+    def _tidy(self, customer_id: str) -> None:
         entry = self._entries.get(customer_id)
         if entry is not None and not entry.own:
             entry.standing = None
             if not entry.authors:
                 del self._entries[customer_id]
-        self._changed += 1
 
     def _claim(self, address: bytes, identity: Identity) -> None:
         customer = identity.customer_id

@@ -42,6 +42,10 @@ class Settings(BaseSettings):
         min_length=16,
         description="Key of the hashes of e-mails and phones; without it plain ones are left out.",
     )
+    identity_weights: Path | None = Field(
+        None,
+        description="Weights of probabilistic links (`listener customers calibrate`); none: ours.",
+    )
     phone_region: str | None = Field(
         None,
         pattern="^[A-Z]{2}$",

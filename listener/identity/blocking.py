@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from listener.identity.names import Person, core_of, letters_of, person_of, root, roots
+from listener.identity.names import Person, bare, core_of, letters_of, person_of, root, roots
 from listener.records import Author, Profile
 
 LONGEST: Final = 24
@@ -38,7 +38,7 @@ def _of_customer(profile: Profile) -> Iterator[str]:
     for given in profile.handles:
         core = core_of(given.partition(":")[2])
         yield f"h:{core}"
-        yield f"l:{letters_of(core)}"
+        yield f"l:{bare(letters_of(core))}"
     for name in profile.names:
         person = person_of(name)
         if person is not None:
@@ -59,10 +59,17 @@ def _of_person(person: Person) -> Iterator[str]:
 
 def _for_handle(core: str) -> Iterator[str]:
     letters = letters_of(core)
+    plain = bare(letters)
     yield f"h:{core}"
-    yield f"l:{letters}"
-    yield f"s:{letters}"
-    text = letters[:LONGEST]
+    yield f"l:{plain}"
+    # `the` may be an article, and the start of `theodore`.
+    for text in dict.fromkeys((plain, letters)):
+        yield from _split(text[:LONGEST])
+
+
+def _split(text: str) -> Iterator[str]:
+    """Read as one or two names in every way."""
+    yield f"s:{text}"
     if len(text) > SHORTEST:
         yield f"i:{text}"
         yield f"i:{text[-1]}{text[:-1]}"

@@ -14,9 +14,11 @@ from typing import Final, NamedTuple
 
 from rapidfuzz.distance import JaroWinkler
 from rapidfuzz.fuzz import token_set_ratio
+from rapidfuzz.utils import default_process
 
 from listener.identity.names import (
     Person,
+    bare,
     core_of,
     fold,
     is_given,
@@ -31,7 +33,7 @@ MISSING: Final = -1
 NONE, CLASH, SURNAME, INITIAL, FULL = range(5)
 """Levels of `called`; CLASH: the same surname with another given name."""
 FIELDS: Final = ("called", "echo", "short", "handle", "place", "domain")
-LEVELS: Final = {"called": 5, "echo": 2, "short": 2, "handle": 4, "place": 2, "domain": 3}
+LEVELS: Final = {"called": 5, "echo": 3, "short": 3, "handle": 4, "place": 2, "domain": 3}
 ALIKE: Final = 0.92
 """Jaro–Winkler similarity from which two handles are alike."""
 
@@ -139,7 +141,7 @@ def _spelled(letters: str, person: Person) -> _Called:
     place = letters.find(surname)
     if place < 0 or len(surname) < 2:
         return _Called(NONE)
-    rest = letters_of(letters[:place]) + letters_of(letters[place + len(surname) :])
+    rest = bare(letters[:place]) + bare(letters[place + len(surname) :])
     if not rest:
         return _Called(SURNAME if len(surname) > 3 else NONE, person)
     if given and _starts_with(rest, given):
@@ -167,27 +169,27 @@ def _names_another(rest: str) -> bool:
 def _handles(mine: str, theirs: list[str], *, spells: int) -> tuple[int, int, int]:
     """Levels of `echo`, `short` and `handle`; two of the three are missing.
 
-    A number behind a name is no part of the name.
+    Handles that spell the name are alike in level 1, and to the last of their numbers in level 2.
     """
     if not mine or not theirs:
         return MISSING, MISSING, MISSING
-    letters, bare = letters_of(mine), [letters_of(core) for core in theirs]
-    numbered = any(c.isdigit() for c in mine)
-    if spells >= CLASH and not (numbered and mine in theirs):
-        same = int(mine in theirs or letters in bare)
+    letters, others = bare(letters_of(mine)), [bare(letters_of(core)) for core in theirs]
+    if spells >= CLASH:
+        numbered = any(c.isdigit() for c in mine)
+        same = 2 if numbered and mine in theirs else int(mine in theirs or letters in others)
         return (same, MISSING, MISSING) if spells > SURNAME else (MISSING, same, MISSING)
     if mine in theirs:
         return MISSING, MISSING, 3
-    if len(letters) > 3 and letters in bare:
+    if len(letters) > 3 and letters in others:
         return MISSING, MISSING, 2
-    alike = max(JaroWinkler.similarity(letters, other) for other in bare)
+    alike = max(JaroWinkler.similarity(letters, other) for other in others)
     return MISSING, MISSING, int(alike >= ALIKE and len(letters) > 4)
 
 
 def _place(mine: str | None, theirs: str | None) -> int:
     if not mine or not theirs:
         return MISSING
-    return int(token_set_ratio(fold(mine), fold(theirs)) >= 80)
+    return int(token_set_ratio(fold(mine), fold(theirs), processor=default_process) >= 80)
 
 
 def _domain(author: Author, profile: Profile) -> int:
@@ -197,7 +199,7 @@ def _domain(author: Author, profile: Profile) -> int:
     mine = [name.lower().removeprefix("www.") for name in author.verified_domains]
     if set(mine) & {name.lower().removeprefix("www.") for name in profile.domains}:
         return 2
-    labels = [letters_of(core_of(name.partition(".")[0])) for name in mine]
+    labels = [bare(letters_of(core_of(name.partition(".")[0]))) for name in mine]
     spelt = [_spelled(label, p).level for label in labels for p in _people(profile) if label]
-    cores = {letters_of(core_of(h.partition(":")[2])) for h in profile.handles}
+    cores = {bare(letters_of(core_of(h.partition(":")[2]))) for h in profile.handles}
     return int(max(spelt, default=0) >= INITIAL or bool(cores & set(labels)))

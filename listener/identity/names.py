@@ -21,8 +21,9 @@ class _Lists(msgspec.Struct):
     given: tuple[str, ...]
     nicknames: tuple[tuple[str, ...], ...]
     titles: tuple[str, ...]
-    affixes: tuple[str, ...]
-    """What handles have before or behind a name."""
+    before: tuple[str, ...]
+    """What handles have before a name, and behind it."""
+    behind: tuple[str, ...]
 
 
 _LISTS: Final = msgspec.json.decode(
@@ -40,7 +41,8 @@ RARE_GIVEN: Final = 1e-4
 BACKGROUND: Final = 10_000.0
 """Customers that a directory needs before its own counts weigh as much as the lists."""
 _TITLES: Final = frozenset(_LISTS.titles)
-_AFFIXES: Final = tuple(sorted(_LISTS.affixes, key=len, reverse=True))
+_BEFORE: Final = re.compile(f"^(?:{'|'.join(_LISTS.before)})+")
+_BEHIND: Final = re.compile(f"(?:{'|'.join(_LISTS.behind)})+$")
 _WORD: Final = re.compile(r"[^\W\d_]+")
 
 
@@ -77,6 +79,8 @@ class Commonness(NamedTuple):
 @lru_cache(200_000)
 def fold(text: str) -> str:
     """Lower case, without accents."""
+    if text.isascii():
+        return text.lower()
     plain = unicodedata.normalize("NFKD", text.replace("ß", "ss")).lower()
     return "".join(c for c in plain if not unicodedata.combining(c))
 
@@ -102,23 +106,18 @@ def _words(text: str) -> list[str]:
 def core_of(handle: str) -> str:
     """Letters and digits of a handle, without its server."""
     local = fold(handle).removeprefix("@").partition("@")[0]
-    return "".join(c for c in local if c.isalnum())
+    return local if local.isalnum() else "".join(c for c in local if c.isalnum())
+
+
+def letters_of(core: str) -> str:
+    """Letters of a core."""
+    return core if core.isalpha() else "".join(c for c in core if c.isalpha())
 
 
 @lru_cache(200_000)
-def letters_of(core: str) -> str:
-    """Letters of a core without what many handles have at their ends (`the`, `official`)."""
-    text = "".join(c for c in core if c.isalpha())
-    while True:
-        bare = text
-        for affix in _AFFIXES:
-            if len(bare) - len(affix) >= 3:
-                bare = bare.removeprefix(affix)
-            if len(bare) - len(affix) >= 3:
-                bare = bare.removesuffix(affix)
-        if bare == text:
-            return text
-        text = bare
+def bare(letters: str) -> str:
+    """Letters without what many handles have at their ends (`the`, `official`)."""
+    return _BEHIND.sub("", _BEFORE.sub("", letters))
 
 
 def variants(given: str) -> tuple[str, ...]:

@@ -20,7 +20,7 @@ from listener.identity.names import Commonness
 from listener.identity.weights import Scored, Weights, rate
 from listener.records import Author, Profile
 
-MOST: Final = 48
+MOST: Final = 32
 """Customers that one author is compared with."""
 
 
@@ -51,6 +51,8 @@ _WORDS: Final = {
     ("called", FULL): "name",
     ("echo", 1): "name spelt alike in handles",
     ("short", 1): "surname spelt alike in handles",
+    ("echo", 2): "name and number alike in handles",
+    ("short", 2): "surname and number alike in handles",
     ("handle", 1): "similar handle",
     ("handle", 2): "same letters in handles",
     ("handle", 3): "same handle elsewhere",

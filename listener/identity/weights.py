@@ -23,7 +23,7 @@ from listener.identity.compare import (
     SURNAME,
     Pattern,
 )
-from listener.identity.names import Commonness
+from listener.identity.names import Commonness, bare
 
 INITIAL_SHARE: Final = 0.08
 """How often two people's given names begin with the same letter."""
@@ -39,7 +39,7 @@ class Weights(msgspec.Struct, frozen=True, kw_only=True):
     u: dict[str, tuple[float, ...]]
     scales: dict[str, tuple[float, float]] = {}
     """Slope and offset of Platt's scale on the posterior's log-odds, for evidence that is
-    `strong` (more of a name than the surname, or a handle beyond it) and `weak`."""
+    `strong` (a whole name, a handle beyond the name, a domain) and `weak`."""
     threshold: float = 0.99
     """Least probability at which precision was ≥ .99 where it was measured."""
 
@@ -71,6 +71,7 @@ def log_ratio(pattern: Pattern, weights: Weights, common: Commonness) -> float:
 
 def chance(letters: str, common: Commonness) -> float:
     """How often a handle has these letters by chance, read as a name in every way."""
+    letters = bare(letters)
     readings = [common.surname(letters)] if letters else [LEAST]
     if len(letters) > 3:
         readings.append(INITIAL_SHARE * common.surname(letters[1:]))
@@ -113,22 +114,27 @@ def rate(
     ratios = [exp(min(log_ratio(p, weights, common), 200.0)) for _, p in patterns]
     prior = share / max(common.size, 1)
     nobody = 1 - share + prior * max(common.size - len(ratios), 0)
-    whole = nobody + prior * sum(ratios)
+    total = sum(ratios)
+    whole = nobody + prior * total
     scored = [
-        Scored(customer, _scaled(prior * ratio, whole - prior * ratio, pattern, weights), pattern)
+        # The scale is of each by itself; still at most one of them is the author.
+        Scored(
+            customer, min(_scaled(prior * ratio, whole, pattern, weights), ratio / total), pattern
+        )
         for (customer, pattern), ratio in zip(patterns, ratios, strict=True)
     ]
     return sorted(scored, key=lambda one: (-one.probability, one.customer_id))
 
 
 def strength(pattern: Pattern) -> str:
-    """A surname alone is shared by families, which no count of a directory foresees."""
-    more = pattern.called >= INITIAL or pattern.handle >= 2 or pattern.domain >= 1
+    """A surname is shared by families, some of whom share an initial: no count foresees them."""
+    more = pattern.called == FULL or pattern.handle >= 2 or pattern.domain >= 1
     return "strong" if more else "weak"
 
 
-def _scaled(fits: float, others: float, pattern: Pattern, weights: Weights) -> float:
-    """The probability of odds `fits` to `others`, on the scale of such evidence."""
+def _scaled(fits: float, whole: float, pattern: Pattern, weights: Weights) -> float:
+    """The probability `fits` ÷ `whole`, on the scale of such evidence."""
     slope, offset = weights.scales.get(strength(pattern), (1.0, 0.0))
-    logit = slope * log(max(fits, 1e-300) / max(others, 1e-300)) + offset
+    others = max(whole - fits, whole * 1e-15)
+    logit = slope * log(max(fits, 1e-300) / others) + offset
     return 1 / (1 + exp(-max(min(logit, 30.0), -30.0)))

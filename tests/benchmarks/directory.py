@@ -18,7 +18,7 @@ from listener.identity import LinkPolicy, Sender, guesser, identities_of, link_o
 from listener.identity.probable import compared
 from listener.records import Author, Customer
 from tests.benchmarks.__main__ import rss
-from tests.benchmarks.people import given, handle, invented, surname
+from tests.people import given, handle, invented, surname
 
 CUSTOMERS = int(os.environ.get("LISTENER_CUSTOMERS", "1000000"))
 LOOKUPS = 3000

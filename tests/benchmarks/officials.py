@@ -21,7 +21,7 @@ from listener.calibrating import Known, Result, calibrate, outcomes, trials
 from listener.identity import Weights, packaged
 from listener.identity.estimate import lower_end
 from listener.records import Profile
-from tests.benchmarks.people import decoys, invented
+from tests.people import decoys, invented
 
 NETWORKS = ("twitter", "facebook", "instagram", "youtube", "mastodon")
 BACKGROUND = int(os.environ.get("LISTENER_BACKGROUND", "20000"))

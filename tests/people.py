@@ -13,19 +13,21 @@ SURNAMES = _LISTS.surnames
 _STARTS = "Bal Cor Dra Fen Gal Hes Jor Kel Lom Mar Nov Ost Pel Quin Ros Sar Tor Ulm Var Wex Yor Zan"
 _MIDDLES = "an bor del er fin gar is kow lan mer nor os per ro sen ti un va wi zel"
 _ENDS = "a berg by dal er feld hof in ko lund man ner off ow quist sen son ski stad vic wald"
+_PARTS = tuple(part.split() for part in (_STARTS, _MIDDLES, _ENDS))
+_COMMON = [rank**-0.44 for rank in range(1, len(SURNAMES) + 1)]
+_USUAL = [rank**-0.42 for rank in range(1, len(GIVEN) + 1)]
 PLACES = ("Bonn", "Leeds", "Lyon", "Porto", "Austin", "Denver", "Boston", "Tampa", "Graz")
 
 
 def surname(draw: Random) -> str:
-    """Half of them of the common ones, as often as these are, half of 9,000 rare ones."""
+    """A common one as often as the lists say, else one of 9,000 that are rare."""
     if draw.random() < 0.5:
-        return SURNAMES[min(int(draw.paretovariate(0.6)) - 1, len(SURNAMES) - 1)].title()
-    parts = (_STARTS.split(), _MIDDLES.split(), _ENDS.split())
-    return "".join(draw.choice(part) for part in parts)
+        return draw.choices(SURNAMES, _COMMON)[0].title()
+    return "".join(draw.choice(part) for part in _PARTS)
 
 
 def given(draw: Random) -> str:
-    return GIVEN[min(int(draw.paretovariate(0.5)) - 1, len(GIVEN) - 1)].title()
+    return draw.choices(GIVEN, _USUAL)[0].title()
 
 
 def handle(draw: Random, first: str, last: str) -> str:
