@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import itertools
 import os
 import sys
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -207,40 +206,17 @@ def customers_import(
 ) -> None:
     """Send customers to their topic, where the worker indexes them; exit code 1 if rows are bad."""
     settings, _ = _start()
-    from listener.columns import parse_mapping
-    from listener.contacts import contacts_of
-    from listener.customers import Row, read_customers
-    from listener.importing import import_rows
+    from listener.importing import import_file
 
     if file is None and not erase:
         raise InputError("nothing to do; give a FILE, or --erase ID")
-    mapping = parse_mapping(map or ())
-    rows: Iterator[Row] = (Row(0, name) for name in erase or ())
-    if file is not None:
-        kept = read_customers(file, mapping=mapping, seal=contacts_of(settings).sealed)
-        rows = itertools.chain(rows, kept)
     errors = Console(stderr=True)
-
-    def bad(row: Row) -> None:
-        errors.print(f"{file}, line {row.line}: {row.fault}", highlight=False, markup=False)
-
-    size = file.stat().st_size if file is not None and file.is_file() else 0
-    with Progress(console=errors, disable=not errors.is_terminal) as bar:
-        task = bar.add_task("customers", total=size or None)
-        found = _run(
-            import_rows(
-                settings, rows, bad=bad, progress=lambda row: bar.update(task, completed=row.read)
-            )
-        )
-        bar.update(task, completed=size)
+    found = _run(import_file(settings, file, mapping=map or (), erase=erase or (), console=errors))
     if json:
         typer.echo(msgspec.json.encode(found).decode())
     else:
-        out.print(
-            f"{found.good} sent, {found.unchanged} unchanged, {found.erased} erased, "
-            f"{found.bad} bad",
-            highlight=False,
-        )
+        counts = msgspec.structs.asdict(found).items()
+        out.print(", ".join(f"{count} {name}" for name, count in counts), highlight=False)
     if found.bad:
         raise typer.Exit(1)
 

@@ -76,6 +76,8 @@ class Directory:
         self._values: list[float] = []
         self._counts: tuple[int, Counter[tuple[str, str]]] | None = None
         self._changed = 0
+        self.version = 0
+        """Rises with every change: what was linked under an older one may be linked anew."""
 
     def __len__(self) -> int:
         return len(self._claims)
@@ -127,6 +129,7 @@ class Directory:
         if identity is None or identity.standing is None:
             self._tidy(customer_id)
         self._changed += 1
+        self.version += 1
 
     def _tidy(self, customer_id: str) -> None:
         entry = self._entries.get(customer_id)

@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import asyncio
 from array import array
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from hashlib import blake2b
+from itertools import chain
+from pathlib import Path
 from typing import Any
 
 import msgspec
 import numpy as np
 from aiokafka import AIOKafkaConsumer
+from rich.console import Console
+from rich.progress import Progress
 
 from listener.codec import encode
-from listener.customers import Row
+from listener.columns import parse_mapping
+from listener.contacts import contacts_of
+from listener.customers import Row, read_customers
 from listener.feed import SEND_AHEAD, connected, partitions_of, producer
 from listener.settings import Settings
 from listener.topics import CUSTOMERS
@@ -25,14 +31,44 @@ EVERY = 500
 class Summary(msgspec.Struct, kw_only=True):
     """What became of a file's rows."""
 
-    good: int = 0
-    """Sent: new or changed."""
+    sent: int = 0
+    """New or changed."""
     unchanged: int = 0
     erased: int = 0
     bad: int = 0
 
 
 Tell = Callable[[Row], None]
+
+
+async def import_file(
+    settings: Settings,
+    file: Path | None,
+    *,
+    mapping: Sequence[str],
+    erase: Sequence[str],
+    console: Console,
+) -> Summary:
+    """Erases these ids, then sends a file; bad rows and the progress are shown on the console."""
+    rows: Iterable[Row] = [Row(0, customer_id) for customer_id in erase]
+    if file is not None:
+        seal = contacts_of(settings).sealed
+        rows = chain(rows, read_customers(file, mapping=parse_mapping(mapping), seal=seal))
+
+    def bad(row: Row) -> None:
+        text = f"{file}, line {row.line}: {row.fault}"
+        console.print(text, highlight=False, markup=False, soft_wrap=True)
+
+    size = file.stat().st_size if file is not None and file.is_file() else 0
+    with Progress(console=console, disable=not console.is_terminal) as bar:
+        task = bar.add_task("customers", total=size or None)
+
+        def progress(row: Row) -> None:
+            bar.update(task, completed=row.read)
+
+        found = await import_rows(settings, rows, bad=bad, progress=progress)
+        bar.update(task, completed=size)
+    return found
 
 
 async def import_rows(
@@ -70,7 +106,7 @@ def _value(row: Row, present: Sent, summary: Summary, bad: Tell) -> bytes | None
     if value is None:
         summary.erased += 1
     else:
-        summary.good += 1
+        summary.sent += 1
     return value
 
 

@@ -29,6 +29,9 @@ class Judge(Protocol):
 class Directory(Protocol):
     """Called by link for every mention; memory only, may not block."""
 
+    version: int
+    """Rises with every change."""
+
     def find(self, identifier: str, customer_id: str | None = None) -> Identity | None:
         """The record of an identifier: the one of this customer, or of its only owner."""
         ...

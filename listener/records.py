@@ -363,7 +363,8 @@ class BrandEvidence(Record, frozen=True, kw_only=True):
     issue: Issue
     fingerprint: str | None = None
     reach: int = 0
-    known: bool = False
+    known: float = 0.0
+    """Probability that the author is a customer of the directory."""
     bot: bool = False
     new_account: bool = False
     backfill: bool = False

@@ -3,7 +3,7 @@
 from listener.identity.blocking import blocks_of
 from listener.identity.identifiers import identities_of, key_of, parse_key, tier_of
 from listener.identity.manual import ManualState, apply, forget, identities_for
-from listener.identity.match import Sender, link, link_of, subject_of
+from listener.identity.match import Sender, link, link_of, relinked, subject_of
 from listener.identity.policy import LinkPolicy
 from listener.identity.probable import Guesser, guesser
 from listener.identity.weights import Weights, packaged
@@ -25,6 +25,7 @@ __all__ = [
     "link_of",
     "packaged",
     "parse_key",
+    "relinked",
     "subject_of",
     "tier_of",
 ]

@@ -83,6 +83,24 @@ def link_of(
     return Link(), None
 
 
+def relinked(
+    before: Link,
+    sender: Sender,
+    find: Find,
+    policy: LinkPolicy,
+    *,
+    now: datetime,
+    guess: Guesser | None = None,
+) -> tuple[Link, Standing | None] | None:
+    """The link that an open alert's author would get now, if it is another than it has.
+
+    None while nothing changed: same customer, tier and basis, whatever the probability.
+    """
+    found, standing = link_of(sender, find, policy, now=now, guess=guess)
+    same = (found.customer_id, found.tier, found.basis)
+    return None if same == (before.customer_id, before.tier, before.basis) else (found, standing)
+
+
 def _guessed(
     sender: Sender, find: Find, policy: LinkPolicy, *, now: datetime, guess: Guesser
 ) -> tuple[Link, Standing | None]:

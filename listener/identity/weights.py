@@ -30,6 +30,9 @@ INITIAL_SHARE: Final = 0.08
 LEAST: Final = 1e-7
 """No agreement is rarer by chance than this, whatever the tables say."""
 
+SUREST: Final = 0.999
+"""No trial of some hundreds of links could show that one is surer than this."""
+
 
 class Weights(msgspec.Struct, frozen=True, kw_only=True):
     """m and u of each field's levels (chance of a level among pairs that are, and are not, one
@@ -137,4 +140,4 @@ def _scaled(fits: float, whole: float, pattern: Pattern, weights: Weights) -> fl
     slope, offset = weights.scales.get(strength(pattern), (1.0, 0.0))
     others = max(whole - fits, whole * 1e-15)
     logit = slope * log(max(fits, 1e-300) / others) + offset
-    return 1 / (1 + exp(-max(min(logit, 30.0), -30.0)))
+    return min(1 / (1 + exp(-max(logit, -30.0))), SUREST) if logit < 30 else SUREST

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from agents.flow import Incoming, Outgoing
 from listener.codec import decode, encode
-from listener.identity import LinkPolicy, link
+from listener.identity import LinkPolicy, Sender, link, relinked
 from listener.records import Author, Customer, DeadLetter, Hints, Identity, Link, ManualLink
 from listener.topics import CUSTOMERS, DEAD_LETTERS, IDENTITIES, MANUAL_LINKS
 from tests.directories import Indexing, take
@@ -174,6 +174,28 @@ def test_unlinking_parts_two_whom_a_rule_linked_and_holds() -> None:
     assert world.link("ann", author="8").customer_id == "c1"
     world.say("x:9", "c1", linked=True)
     assert world.link("ann").basis == "manual"
+
+
+def test_a_changed_directory_tells_what_an_open_alert_would_be_linked_to() -> None:
+    """Nothing while nothing changed; the version says when to ask."""
+    world = World()
+    sender = Sender("x", Author(id="9", handle="ann"))
+    before, version = Link(), world.directory.version
+
+    def now() -> Link | None:
+        found = relinked(before, sender, world.directory.find, POLICY, now=NOW)
+        return found[0] if found else None
+
+    assert now() is None
+    world.put(ANN)
+    assert world.directory.version > version
+    changed = now()
+    assert changed is not None
+    assert changed.customer_id == "c1"
+    before = changed
+    assert now() is None
+    world.say("x:9", "c1", linked=False)
+    assert now() == Link()
 
 
 CUSTOMERS_OF = st.sampled_from(["c1", "c2", "c3"])
