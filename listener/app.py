@@ -22,9 +22,10 @@ from agents.normalise import normalise
 from listener.brand import BrandState
 from listener.calibrating import load_weights
 from listener.contacts import contacts_of
-from listener.directory import Directory, DirectoryReader
+from listener.directory import Directory
 from listener.engine import Engine, attach, build_engine, open_table
 from listener.fit import SegmentState, band_of
+from listener.following import DirectoryReader
 from listener.identity import Guesser, guesser
 from listener.lanes import Lane
 from listener.metrics import Metrics
@@ -193,12 +194,8 @@ class Application:
         policy = self.policy.identity
         if not policy.probabilistic:
             return None
-        return guesser(
-            self.directory,
-            load_weights(self.settings.identity_weights),
-            share=policy.known_share,
-            threshold=policy.threshold,
-        )
+        weights = load_weights(self.settings.identity_weights)
+        return guesser(self.directory, weights, policy)
 
     async def _infer(self, work: Callable[[], T]) -> T:
         began = perf_counter()

@@ -90,6 +90,10 @@ class Held:
     def similar(self, blocks: Sequence[str], *, most: int) -> list[tuple[str, Profile]]:
         return self._candidates.find(blocks, most=most)
 
+    def willing(self, network: str) -> bool:
+        """Nobody is asked in a trial."""
+        return True
+
     def count(self, block: str) -> int:
         if block not in self._counts:
             self._counts[block] = self._candidates.count(block)

@@ -7,29 +7,19 @@ digest of 12 bytes (docs/benchmarks.md has the figures).
 
 from __future__ import annotations
 
-import asyncio
-import logging
 import sys
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from hashlib import blake2b
-from typing import Any, Final
+from typing import Final
 
 import msgspec
-from aiokafka import AIOKafkaConsumer, TopicPartition
-from aiokafka.errors import KafkaError
 
 from listener.candidates import Candidates
-from listener.codec import decode
-from listener.errors import BrokerError, InvalidMessage
-from listener.identity import parse_key, tier_of
+from listener.identity import tier_of
 from listener.records import Identity, Profile, Standing
-from listener.settings import Settings
-from listener.topics import IDENTITIES
-
-logger = logging.getLogger(__name__)
 
 Band = Callable[[float], str]
 DAY_SECONDS: Final = 86_400.0
@@ -73,6 +63,7 @@ class Directory:
         self._entries: dict[str, Entry] = {}
         self._claims: dict[bytes, Claims] = {}
         self._candidates = Candidates()
+        self._willing: Counter[str] = Counter()
         self._values: list[float] = []
         self._counts: tuple[int, Counter[tuple[str, str]]] | None = None
         self._changed = 0
@@ -103,6 +94,10 @@ class Directory:
 
     def count(self, block: str) -> int:
         return self._candidates.count(block)
+
+    def willing(self, network: str) -> bool:
+        """Whether any customer gave express consent for this network."""
+        return self._willing[network] > 0
 
     def authors_of(self, customer_id: str) -> tuple[str, ...]:
         """Keys of authors whom people linked to the customer by hand, or parted."""
@@ -135,8 +130,15 @@ class Directory:
         entry = self._entries.get(customer_id)
         if entry is not None and not entry.own:
             entry.standing = None
+            self._consent(entry, None)
             if not entry.authors:
                 del self._entries[customer_id]
+
+    def _consent(self, entry: Entry, consent: dict[str, bool] | None) -> None:
+        if consent != entry.consent:
+            self._willing.subtract(n for n, given in (entry.consent or {}).items() if given)
+            self._willing.update(n for n, given in (consent or {}).items() if given)
+            entry.consent = consent
 
     def _claim(self, address: bytes, identity: Identity) -> None:
         customer = identity.customer_id
@@ -146,7 +148,7 @@ class Directory:
         if identity.standing is not None:
             entry.own += 1
             entry.standing = _shared(identity.standing, entry.standing)
-            entry.consent = identity.consent or None
+            self._consent(entry, identity.consent or None)
         else:
             author = identity.identifier.removeprefix("veto:")
             entry.authors = tuple(dict.fromkeys((*entry.authors, author)))
@@ -230,63 +232,3 @@ def _shared(standing: Standing, before: Standing | None) -> Standing:
     if standing == before:
         return before
     return msgspec.structs.replace(standing, segment=sys.intern(standing.segment))
-
-
-class DirectoryReader:
-    """Fills a directory from its topic: first up to the end, then as it changes."""
-
-    def __init__(self, directory: Directory, settings: Settings) -> None:
-        self._directory = directory
-        self._settings = settings
-        self._task: asyncio.Task[None] | None = None
-
-    async def start(self) -> None:
-        """Returns once everything that is on the topic is in. Raises BrokerError."""
-        self._consumer = AIOKafkaConsumer(enable_auto_commit=False, **self._settings.kafka)
-        try:
-            await self._consumer.start()
-            await self._catch_up()
-        except (KafkaError, OSError) as error:
-            await self._consumer.stop()
-            raise self._settings.unreachable(error) from None
-        self._task = asyncio.ensure_future(self._follow())
-
-    async def stop(self) -> None:
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
-            await self._consumer.stop()
-
-    async def _catch_up(self) -> None:
-        # Without a name the cluster is asked for every topic.
-        await self._consumer._client.force_metadata_update()
-        partitions = self._consumer.partitions_for_topic(IDENTITIES.name) or set()
-        places = [TopicPartition(IDENTITIES.name, number) for number in partitions]
-        if not places:
-            raise BrokerError(
-                f"topic {IDENTITIES.name} is missing; make it with `listener topics create`"
-            )
-        self._consumer.assign(places)
-        await self._consumer.seek_to_beginning(*places)
-        ends = await self._consumer.end_offsets(places)
-        while [place for place in places if await self._consumer.position(place) < ends[place]]:
-            await self._read(timeout_ms=200)
-
-    async def _follow(self) -> None:
-        while True:
-            await self._read(timeout_ms=1000)
-
-    async def _read(self, *, timeout_ms: int) -> None:
-        batches = await self._consumer.getmany(timeout_ms=timeout_ms)
-        for messages in batches.values():
-            for message in messages:
-                self._take(message)
-
-    def _take(self, message: Any) -> None:
-        identifier, customer = parse_key(message.key.decode())
-        try:
-            identity = decode(message.value, Identity) if message.value else None
-        except InvalidMessage as error:
-            logger.warning("%s offset %d: %s", IDENTITIES.name, message.offset, error)
-            return
-        self._directory.put(identifier, customer, identity)

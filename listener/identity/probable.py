@@ -17,6 +17,7 @@ from listener.identity.compare import (
     compare,
 )
 from listener.identity.names import Commonness
+from listener.identity.policy import LinkPolicy
 from listener.identity.weights import Scored, Weights, rate
 from listener.records import Author, Profile
 
@@ -30,6 +31,8 @@ class Blocks(Protocol):
     def similar(self, blocks: Sequence[str], *, most: int) -> Sequence[tuple[str, Profile]]: ...
 
     def count(self, block: str) -> int: ...
+
+    def willing(self, network: str) -> bool: ...
 
     @property
     def profiles(self) -> int: ...
@@ -77,12 +80,19 @@ def ranked(
     return rate(compared(network, author, blocks), weights, common, share=share)
 
 
-def guesser(blocks: Blocks, weights: Weights, *, share: float, threshold: float | None) -> Guesser:
-    """Guesses at or above the threshold; that of the weights where none is given."""
-    least = weights.threshold if threshold is None else threshold
+def guesser(blocks: Blocks, weights: Weights, policy: LinkPolicy) -> Guesser:
+    """Guesses at or above the policy's threshold; that of the weights where it has none.
+
+    Where a network needs express consent and no customer gave it, nobody is compared at all.
+    """
+    least = weights.threshold if policy.threshold is None else policy.threshold
+    asked = {network for network, tiers in policy.opt_in.items() if "T3" in tiers}
 
     def guess(network: str, author: Author) -> Guess | None:
-        best = next(iter(ranked(network, author, blocks, weights, share=share)), None)
+        if network in asked and not blocks.willing(network):
+            return None
+        found = ranked(network, author, blocks, weights, share=policy.known_share)
+        best = found[0] if found else None
         if best is None or best.probability < least:
             return None
         return Guess(best.customer_id, round(best.probability, 4), shown(best))

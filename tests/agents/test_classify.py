@@ -35,7 +35,7 @@ async def outputs(sent: Mention) -> tuple[Linked, BrandEvidence]:
         Judge(),
         directory,
         links=links,
-        guess=guesser(directory, packaged(), share=links.known_share, threshold=None),
+        guess=guesser(directory, packaged(), links),
         brands=BrandPolicy(),
         run=at_once,
         mask=mask_bytes,

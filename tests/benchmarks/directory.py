@@ -55,7 +55,7 @@ def customers() -> Iterator[Customer]:
 
 def measure(directory: Directory) -> None:
     policy = LinkPolicy()
-    guess = guesser(directory, packaged(), share=policy.known_share, threshold=None)
+    guess = guesser(directory, packaged(), policy)
     authors = list(strangers())
     link_of(Sender("bluesky", authors[0]), directory.find, policy, now=NOW, guess=guess)
     times, linked, counts = [], 0, []

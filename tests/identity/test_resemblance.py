@@ -34,7 +34,7 @@ def linked_to(
     directory: Directory, handle: str, name: str | None = None, *, network: str = "bluesky",
     policy: LinkPolicy = POLICY, **author: Any,
 ) -> tuple[Link, Standing | None]:  # fmt: skip
-    guess = guesser(directory, packaged(), share=policy.known_share, threshold=None)
+    guess = guesser(directory, packaged(), policy)
     sent = mention(network=network, author=Author(id="9", handle=handle, name=name, **author))
     return link(sent, directory.find, policy, guess=guess)
 
@@ -71,6 +71,18 @@ def test_on_x_it_waits_for_the_customers_express_consent() -> None:
     closed = LinkPolicy(gates={"x": ("T0", "T1", "T2")})
     willing = msgspec.structs.replace(ILSE, consent={"x": True})
     assert tier(willing, **like, policy=closed) == "none"
+
+
+def test_where_nobody_consented_nobody_is_compared() -> None:
+    """Consent that was withdrawn, or went with its customer, counts no longer."""
+    willing = msgspec.structs.replace(ILSE, consent={"x": True, "bluesky": False})
+    directory = directory_of(willing)
+    assert (directory.willing("x"), directory.willing("bluesky")) == (True, False)
+    for identifier in ("external:c1", "mastodon:@lizquastenberg", "profile:c1"):
+        assert directory.willing("x")
+        directory.put(identifier, "c1", None)
+    assert not directory.willing("x")
+    assert len(directory) == 0
 
 
 def test_who_may_not_be_linked_does_not_make_room_for_the_next() -> None:
