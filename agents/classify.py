@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from agents.flow import Batches, Hop, Incoming, MaskBytes, Outcome, Outgoing, Step, overlapped, send
 from listener.brand import BrandPolicy, weigh
 from listener.fit import stage_of
-from listener.identity import LinkPolicy, link, subject_of
+from listener.identity import Guesser, LinkPolicy, link, subject_of
 from listener.ports import Directory, Judge
 from listener.records import Forget, Judgement, Linked, Mention
 from listener.topics import BRAND_EVIDENCE, LINKED
@@ -26,14 +26,16 @@ def classify(
     directory: Directory,
     *,
     links: LinkPolicy,
+    guess: Guesser | None,
     brands: BrandPolicy,
     run: Run,
     mask: MaskBytes,
 ) -> Hop:
+    """`guess`: whom an author most probably is (T3); None where the policy uses no resemblance."""
     step: Step[Mention | Forget] = Step(stage="classify", kind=Mention | Forget, mask=mask)
 
     def join(mention: Mention, judgement: Judgement) -> Linked:
-        found, standing = link(mention, directory.find, links)
+        found, standing = link(mention, directory.find, links, guess=guess)
         return Linked(
             mention=mention,
             judgement=judgement,

@@ -174,6 +174,11 @@ class Step(Generic[R]):
                 refused.append(self.refuse(incoming, error))
         return kept
 
+    def read(self, incoming: Incoming) -> R:
+        """One record. Raises InvalidMessage."""
+        record: R = decode(incoming.value, self.kind)
+        return record
+
     def refuse(self, incoming: Incoming, error: Exception) -> Outgoing:
         return refuse(incoming, error, stage=self.stage, mask=self.mask)
 

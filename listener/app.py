@@ -17,17 +17,22 @@ from agents.deliver import Delivered, deliver
 from agents.escalate import Subject, escalating
 from agents.fit import fit
 from agents.flow import Hop, Ledger
-from agents.index import Known, index
+from agents.index import Known, Said, index
 from agents.normalise import normalise
 from listener.brand import BrandState
-from listener.directory import Directory, DirectoryReader
+from listener.calibrating import load_weights
+from listener.contacts import contacts_of
+from listener.directory import Directory
 from listener.engine import Engine, attach, build_engine, open_table
 from listener.fit import SegmentState, band_of
+from listener.following import DirectoryReader
+from listener.identity import Guesser, guesser
 from listener.lanes import Lane
 from listener.metrics import Metrics
 from listener.model import load_model
 from listener.policy import Policy
 from listener.ports import Judge, Sink
+from listener.records import Mention
 from listener.settings import Settings
 from listener.sinks.jsonlines import JsonLines
 from listener.sinks.webhook import Webhook
@@ -41,7 +46,9 @@ from listener.topics import (
     CUSTOMERS,
     FIT_EVIDENCE,
     LINKED,
+    MANUAL_LINKS,
     MENTIONS,
+    STATE_AUTHORS,
     STATE_BRANDS,
     STATE_CUSTOMERS,
     STATE_DELIVERIES,
@@ -72,6 +79,7 @@ class Application:
         self.engine: Engine = build_engine(settings)
         self.directory = Directory(band=band_of)
         self.reader = DirectoryReader(self.directory, settings)
+        self.contacts = contacts_of(settings)
         self.judge: Judge = load_model(settings, policy)
         self.sinks = build_sinks(settings)
         self._inference = ThreadPoolExecutor(1, thread_name_prefix="inference")
@@ -83,14 +91,30 @@ class Application:
     def _wire(self) -> None:
         policy, mask = self.policy, mask_bytes
         sources = {topic: FORMATS[name] for topic, name in policy.sources.items()}
-        prepare = Preparer(policy.brands).prepare
+        preparer = Preparer(policy.brands)
+
+        def prepare(mention: Mention) -> Mention:
+            return preparer.prepare(self.contacts.prepared(mention))
+
         subjects = self._ledger(STATE_SUBJECTS, Subject)
         brands = self._ledger(STATE_BRANDS, BrandState)
         segments = self._ledger(STATE_SEGMENTS, SegmentState)
         deliveries = self._ledger(STATE_DELIVERIES, Delivered)
         customers = self._ledger(STATE_CUSTOMERS, Known)
+        authors = self._ledger(STATE_AUTHORS, Said)
 
-        self._hop("index", [CUSTOMERS.name], index(customers, mask=mask))
+        self._hop(
+            "index",
+            [CUSTOMERS.name, MANUAL_LINKS.name],
+            index(
+                customers,
+                authors,
+                seal=self.contacts.sealed,
+                linked_by_hand=self.directory.authors_of,
+                profiles=policy.identity.probabilistic,
+                mask=mask,
+            ),
+        )
         self._hop("normalise", list(sources), normalise(sources, prepare, mask=mask))
         self._hop(
             "classify",
@@ -99,6 +123,7 @@ class Application:
                 self.judge,
                 self.directory,
                 links=policy.identity,
+                guess=self._guesser(),
                 brands=policy.brand,
                 run=self._infer,
                 mask=mask,
@@ -164,6 +189,13 @@ class Application:
         )
         self._lanes.append(lane)
         attach(self.engine, name, topics, lane)
+
+    def _guesser(self) -> Guesser | None:
+        policy = self.policy.identity
+        if not policy.probabilistic:
+            return None
+        weights = load_weights(self.settings.identity_weights)
+        return guesser(self.directory, weights, policy)
 
     async def _infer(self, work: Callable[[], T]) -> T:
         began = perf_counter()

@@ -15,6 +15,7 @@ def checks() -> Iterator[tuple[str, Callable[[], None]]]:
     yield "settings", _settings
     yield "policy", _policy
     yield "model", _model
+    yield "linking", _linking
     yield "broker and topics", _topics
 
 
@@ -31,6 +32,12 @@ def _model() -> None:
 
     settings = load_settings()
     load_model(settings, load_policy(settings.policy)).judge(["a text"], ["en"])
+
+
+def _linking() -> None:
+    from listener.calibrating import load_weights
+
+    load_weights(load_settings().identity_weights)
 
 
 def _topics() -> None:

@@ -195,15 +195,53 @@ def classify(
 
 @customers_app.command("import")
 def customers_import(
-    file: Annotated[Path, typer.Argument(help="A .csv or .jsonl file of customers.")],
+    file: Annotated[Path | None, typer.Argument(help="A .csv or .jsonl file of customers.")] = None,
+    map: Annotated[
+        list[str] | None, typer.Option("--map", help="FIELD=COLUMN, e.g. email=E-Mail.")
+    ] = None,
+    erase: Annotated[
+        list[str] | None, typer.Option("--erase", help="Id of a customer to erase.")
+    ] = None,
+    json: Json = False,
 ) -> None:
-    """Send customers to their topic; the worker indexes them."""
+    """Send customers to their topic, where the worker indexes them; exit code 1 if rows are bad."""
     settings, _ = _start()
-    from listener import feed
-    from listener.customers import read_customers
+    from listener.importing import import_file
 
-    sent = _run(feed.import_customers(settings, read_customers(file)))
-    out.print(f"{sent} customers sent", highlight=False)
+    if file is None and not erase:
+        raise InputError("nothing to do; give a FILE, or --erase ID")
+    errors = Console(stderr=True)
+    found = _run(import_file(settings, file, mapping=map or (), erase=erase or (), console=errors))
+    if json:
+        typer.echo(msgspec.json.encode(found).decode())
+    else:
+        counts = msgspec.structs.asdict(found).items()
+        out.print(", ".join(f"{count} {name}" for name, count in counts), highlight=False)
+    if found.bad:
+        raise typer.Exit(1)
+
+
+@customers_app.command("calibrate")
+def customers_calibrate(
+    file: Annotated[Path, typer.Argument(help="Customers with handles on several networks.")],
+    to: Annotated[Path, typer.Option(help="File of weights to write.")],
+    map: Annotated[
+        list[str] | None, typer.Option("--map", help="FIELD=COLUMN, e.g. email=E-Mail.")
+    ] = None,
+) -> None:
+    """Estimate the weights of probabilistic links from your own customers."""
+    load_settings()
+    from listener.calibrating import calibrate, profiles_of
+    from listener.columns import parse_mapping
+    from listener.customers import read_customers
+    from listener.identity import packaged
+
+    rows = read_customers(file, mapping=parse_mapping(map or ()), seal=lambda customer: customer)
+    known = profiles_of(rows)
+    with out.status(f"weights from {len(known)} customers"):
+        weights = calibrate(known, {}, packaged())
+    to.write_bytes(msgspec.json.format(msgspec.json.encode(weights), indent=1) + b"\n")
+    out.print(f"written to {to}; links from a probability of {weights.threshold}", highlight=False)
 
 
 @topics_app.command("create")

@@ -29,7 +29,12 @@ class Judge(Protocol):
 class Directory(Protocol):
     """Called by link for every mention; memory only, may not block."""
 
-    def find(self, identifier: str) -> Identity | None: ...
+    version: int
+    """Rises with every change."""
+
+    def find(self, identifier: str, customer_id: str | None = None) -> Identity | None:
+        """The record of an identifier: the one of this customer, or of its only owner."""
+        ...
 
 
 class Sink(Protocol):

@@ -7,7 +7,7 @@ are ISO 8601 with a zone. `SCHEMA` rises when a field changes its meaning or goe
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Final, Literal
+from typing import Annotated, Final, Literal
 
 import msgspec
 
@@ -56,14 +56,21 @@ class Author(msgspec.Struct, frozen=True, kw_only=True):
     created_at: datetime | None = None
     verified_domains: tuple[str, ...] = ()
     opted_out: bool = False
+    location: str | None = None
 
 
 class Hints(msgspec.Struct, frozen=True, kw_only=True):
-    """What the source itself says about which customer this is. Hashes are SHA-256 hex."""
+    """What the source itself says about which customer this is.
+
+    Hashes are HMAC-SHA256 hex under the deployment's key. A source may give a plain address and
+    number instead; normalise hashes them, and no topic carries them.
+    """
 
     external_id: str | None = None
     email_hash: str | None = None
     phone_hash: str | None = None
+    email: str | None = None
+    phone: str | None = None
 
 
 class Mention(Record, frozen=True, kw_only=True, tag_field="type", tag="mention"):
@@ -191,29 +198,77 @@ class Linked(Record, frozen=True, kw_only=True, tag_field="type", tag="linked"):
 
 
 class Customer(Record, frozen=True, kw_only=True):
-    """One customer as the company's own directory has it. Key: `customer_id`."""
+    """One customer as the company's own directory has it. Key: `customer_id`.
 
-    customer_id: str
+    Other systems may write e-mails and phones in plain; the index hop hashes them, and our own
+    import sends hashes only. A null value on the topic erases the customer.
+    """
+
+    customer_id: Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
     segment: str = "unknown"
     """Where the customer came from: acquisition source or campaign."""
-    since: datetime
+    since: Annotated[datetime, msgspec.Meta(tz=True)]
+    """When the customer was acquired."""
     value: float = 0.0
     """Money a year, in whatever unit; only its rank counts."""
     external_ids: tuple[str, ...] = ()
     email_hashes: tuple[str, ...] = ()
+    """HMAC-SHA256 hex of the normalised address, under the deployment's key."""
     handles: tuple[str, ...] = ()
     """`network:handle`, as the customer gave them."""
     domains: tuple[str, ...] = ()
     left_at: datetime | None = None
+    names: tuple[str, ...] = ()
+    emails: tuple[str, ...] = ()
+    phones: tuple[str, ...] = ()
+    phone_hashes: tuple[str, ...] = ()
+    """The same of the number in E.164 (`+49…`)."""
+    location: str | None = None
+    language: str | None = None
+    source: str | None = None
+    """Acquisition source, where the segment is something finer."""
+    consent: dict[str, bool] = {}
+    """Network → given or withdrawn; a network that is not named was not asked about."""
+
+
+class Profile(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What probabilistic linking compares: the company's own data, never logged."""
+
+    names: tuple[str, ...] = ()
+    handles: tuple[str, ...] = ()
+    """`network:handle`."""
+    location: str | None = None
+    domains: tuple[str, ...] = ()
 
 
 class Identity(Record, frozen=True, kw_only=True):
-    """One identifier and whose it is. Key: `identifier` (`external:…`, `email:…`, `network:…`)."""
+    """One identifier and whose it is.
+
+    Key: identifier (`external:…`, `email:…`, `network:@handle`, `network:author id`) and customer,
+    since a family may share an address and nobody may take it from the other.
+    """
 
     identifier: str
     customer_id: str
     tier: Tier
-    standing: Standing
+    standing: Standing | None = None
+    """None on a person's own link, which is of another partition than the customer."""
+    basis: str = ""
+    """`manual`: a person linked this author; `unlinked`: a person said that it is not theirs."""
+    consent: dict[str, bool] = {}
+    profile: Profile | None = None
+
+
+class ManualLink(Record, frozen=True, kw_only=True, tag_field="type", tag="manual_link"):
+    """A person said whose messages these are, or are not. Key: `author` (`network:id`)."""
+
+    author: str
+    customer_id: str
+    linked: bool
+    """Whether they are this customer's; if not, no rule may link the two again."""
+    actor: str
+    at: datetime
+    action_id: str
 
 
 # --- alerts ---------------------------------------------------------------------------------
@@ -308,7 +363,8 @@ class BrandEvidence(Record, frozen=True, kw_only=True):
     issue: Issue
     fingerprint: str | None = None
     reach: int = 0
-    known: bool = False
+    known: float = 0.0
+    """Probability that the author is a customer of the directory."""
     bot: bool = False
     new_account: bool = False
     backfill: bool = False

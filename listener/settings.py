@@ -37,6 +37,20 @@ class Settings(BaseSettings):
     webhook_url: SecretStr | None = Field(None, description="Where alerts are posted, if at all.")
     webhook_secret: SecretStr | None = Field(None, description="Key of the webhook's HMAC.")
     alerts_file: Path | None = Field(None, description="JSON-lines file that alerts are added to.")
+    identity_key: SecretStr | None = Field(
+        None,
+        min_length=16,
+        description="Key of the hashes of e-mails and phones; without it plain ones are left out.",
+    )
+    identity_weights: Path | None = Field(
+        None,
+        description="Weights of probabilistic links (`listener customers calibrate`); none: ours.",
+    )
+    phone_region: str | None = Field(
+        None,
+        pattern="^[A-Z]{2}$",
+        description="Country (`DE`) of phone numbers without a country code; none: such are bad.",
+    )
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
         "INFO", description="How much the log says; never a person's text at INFO."
     )
@@ -122,6 +136,6 @@ def load_settings(**overrides: Any) -> Settings:
 
 def _explain(error: Any) -> str:
     name = "LISTENER_" + "_".join(str(part).upper() for part in error["loc"])
-    secret = "SECRET" in name or "PASSWORD" in name
+    secret = name.endswith(("SECRET", "PASSWORD", "IDENTITY_KEY"))
     value = "***" if secret else repr(error.get("input"))
     return f"{name}={value}: {error['msg']}; set it to a valid value or unset it"

@@ -96,10 +96,17 @@ CUSTOMERS: Final = Topic(
 )
 IDENTITIES: Final = Topic(
     name="listener.identities",
-    key="identifier",
+    key="identifier and customer",
     record=records.Identity,
     cleanup="compact",
     help="Whose each identifier is.",
+)
+MANUAL_LINKS: Final = Topic(
+    name="listener.links",
+    key="author `network:id`",
+    record=records.ManualLink,
+    cleanup="compact",
+    help="What people said of whose messages these are.",
 )
 DEAD_LETTERS: Final = Topic(
     name="listener.dead-letters",
@@ -128,6 +135,7 @@ STATE_BRANDS: Final = _state("brands", BRAND_EVIDENCE)
 STATE_SEGMENTS: Final = _state("segments", FIT_EVIDENCE)
 STATE_DELIVERIES: Final = _state("deliveries", ALERTS)
 STATE_CUSTOMERS: Final = _state("customers", CUSTOMERS)
+STATE_AUTHORS: Final = _state("authors", MANUAL_LINKS)
 
 TOPICS: Final = (
     MENTIONS,
@@ -140,12 +148,14 @@ TOPICS: Final = (
     FIT_SIGNALS,
     CUSTOMERS,
     IDENTITIES,
+    MANUAL_LINKS,
     DEAD_LETTERS,
     STATE_SUBJECTS,
     STATE_BRANDS,
     STATE_SEGMENTS,
     STATE_DELIVERIES,
     STATE_CUSTOMERS,
+    STATE_AUTHORS,
 )
 
 

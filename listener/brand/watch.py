@@ -63,7 +63,7 @@ def _add(evidence: BrandEvidence, at: int, state: BrandState) -> None:
 
 def _shares(evidence: BrandEvidence, *, repeated: bool) -> list[tuple[str, float]]:
     parts = [
-        ("known", float(evidence.known)),
+        ("known", evidence.known),
         ("bot", float(evidence.bot)),
         ("new_account", float(evidence.new_account)),
         ("duplicate", float(repeated)),

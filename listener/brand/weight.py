@@ -33,7 +33,7 @@ def _part(
         issue=labels.top_issue,
         fingerprint=mention.fingerprint,
         reach=min(max(reach, 0), policy.reach_cap),
-        known=linked.link.customer_id is not None,
+        known=linked.link.probability if linked.link.customer_id else 0.0,
         bot=mention.author.bot,
         new_account=_is_new(mention, policy),
         backfill=mention.backfill,

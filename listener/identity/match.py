@@ -1,77 +1,174 @@
-"""Exact linking, strongest evidence first (definitions §2)."""
+"""Which known customer wrote a message, strongest evidence first (definitions §2)."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from datetime import datetime
 from typing import NamedTuple
 
-import msgspec
+from listener.identity.identifiers import (
+    domain,
+    email,
+    external,
+    handle,
+    phone,
+    profile_key,
+    veto,
+)
+from listener.identity.policy import LinkPolicy, consents, expiry, may_look
+from listener.identity.probable import Guesser
+from listener.records import Author, Hints, Identity, Link, Mention, Standing, Tier
 
-from listener.identity.identifiers import domain, email, external, handle, phone
-from listener.records import Identity, Link, Mention, Standing, Tier
-
-Find = Callable[[str], Identity | None]
+Find = Callable[[str, str | None], Identity | None]
+"""Identifier → its record: the one of the customer given, or of its only owner."""
 
 
-class LinkPolicy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """How sure each tier is, and which tiers each network allows."""
+class Sender(NamedTuple):
+    """All that a link depends on: keep it, and the link can be made anew without the message."""
 
-    probability: dict[Tier, float] = msgspec.field(
-        default_factory=lambda: {"T0": 1.0, "T1": 0.98, "T2": 0.95}
-    )
-    gates: dict[str, tuple[Tier, ...]] = {}
-    """Network → tiers that may be used there; a network that is not named allows all."""
+    network: str
+    author: Author
+    hints: Hints = Hints()
+
+    @property
+    def key(self) -> str:
+        return f"{self.network}:{self.author.id}"
 
 
 class _Clue(NamedTuple):
     tier: Tier
     basis: str
     identifier: str
+    shown: str
+    """The evidence as a person may see it: never an address, and only the start of a hash."""
 
 
-def link(mention: Mention, find: Find, policy: LinkPolicy) -> tuple[Link, Standing | None]:
+def link(
+    mention: Mention, find: Find, policy: LinkPolicy, *, guess: Guesser | None = None
+) -> tuple[Link, Standing | None]:
     """The link of a mention and what the directory says of that customer.
 
     The brand's own messages and authors who opted out are never linked.
     """
-    if mention.from_brand or mention.author.opted_out:
+    if mention.from_brand:
         return Link(), None
-    for clue in _clues(mention):
-        identity = find(clue.identifier) if _allowed(clue.tier, mention, policy) else None
-        if identity is not None:
-            return _found(clue, identity, policy), identity.standing
+    sender = Sender(mention.network, mention.author, mention.hints)
+    return link_of(sender, find, policy, now=mention.event_time, guess=guess)
+
+
+def link_of(
+    sender: Sender,
+    find: Find,
+    policy: LinkPolicy,
+    *,
+    now: datetime,
+    guess: Guesser | None = None,
+) -> tuple[Link, Standing | None]:
+    """The link that would now result for this author, whatever it was before.
+
+    A person's own link comes first; what a person parted is not linked by any rule.
+    """
+    if sender.author.opted_out:
+        return Link(), None
+    for clue in _clues(sender):
+        if not may_look(clue.tier, sender.network, policy):
+            continue
+        identity = find(clue.identifier, None)
+        if identity is None or (clue.basis == "manual") != (identity.basis == "manual"):
+            continue
+        if _permitted(identity, clue.tier, sender, find, policy):
+            return _found(clue, identity, policy, now=now), identity.standing
+    if guess is not None and policy.probabilistic and may_look("T3", sender.network, policy):
+        return _guessed(sender, find, policy, now=now, guess=guess)
     return Link(), None
 
 
+def relinked(
+    before: Link,
+    sender: Sender,
+    find: Find,
+    policy: LinkPolicy,
+    *,
+    now: datetime,
+    guess: Guesser | None = None,
+) -> tuple[Link, Standing | None] | None:
+    """The link that an open alert's author would get now, if it is another than it has.
+
+    None while nothing changed: same customer, tier and basis, whatever the probability.
+    """
+    found, standing = link_of(sender, find, policy, now=now, guess=guess)
+    same = (found.customer_id, found.tier, found.basis)
+    return None if same == (before.customer_id, before.tier, before.basis) else (found, standing)
+
+
+def _guessed(
+    sender: Sender, find: Find, policy: LinkPolicy, *, now: datetime, guess: Guesser
+) -> tuple[Link, Standing | None]:
+    """The likeliest customer, or nobody: who is not permitted does not make room for the next."""
+    best = guess(sender.network, sender.author)
+    identity = find(profile_key(best.customer_id), None) if best else None
+    if best is None or identity is None:
+        return Link(), None
+    if not _permitted(identity, "T3", sender, find, policy):
+        return Link(), None
+    found = Link(
+        customer_id=best.customer_id,
+        tier="T3",
+        basis="resemblance",
+        probability=best.probability,
+        evidence=best.evidence,
+        expires=expiry("T3", policy, now=now),
+    )
+    return found, identity.standing
+
+
 def subject_of(mention: Mention, link: Link) -> str:
-    """Whose state a mention belongs to: the customer's, else the author's."""
-    return f"customer:{link.customer_id}" if link.customer_id else mention.author_key
+    """Whose state a mention belongs to: the customer's, else the author's.
+
+    A probable link (T3) leaves the author their own state: were it wrong, threads of two people
+    would be one, and no later correction could part them. It counts in figures, with its weight.
+    """
+    certain = link.customer_id is not None and link.tier != "T3"
+    return f"customer:{link.customer_id}" if certain else mention.author_key
 
 
-def _clues(mention: Mention) -> Iterator[_Clue]:
-    hints = mention.hints
+def _permitted(
+    identity: Identity, tier: Tier, sender: Sender, find: Find, policy: LinkPolicy
+) -> bool:
+    if not consents(tier, sender.network, identity.consent, policy):
+        return False
+    return find(veto(sender.key), identity.customer_id) is None
+
+
+def _clues(sender: Sender) -> Iterator[_Clue]:
+    yield _Clue("T0", "manual", sender.key, sender.key)
+    hints, author = sender.hints, sender.author
     if hints.external_id:
-        yield _Clue("T0", "external_id", external(hints.external_id))
+        found = external(hints.external_id)
+        yield _Clue("T0", "external_id", found, found)
     if hints.email_hash:
-        yield _Clue("T0", "email_hash", email(hints.email_hash))
+        yield _Clue("T0", "email_hash", email(hints.email_hash), masked(email(hints.email_hash)))
     if hints.phone_hash:
-        yield _Clue("T0", "phone_hash", phone(hints.phone_hash))
-    for name in mention.author.verified_domains:
-        yield _Clue("T1", "verified_domain", domain(name))
-    if mention.author.handle:
-        yield _Clue("T2", "given_handle", handle(mention.network, mention.author.handle))
+        yield _Clue("T0", "phone_hash", phone(hints.phone_hash), masked(phone(hints.phone_hash)))
+    for name in author.verified_domains:
+        yield _Clue("T1", "verified_domain", domain(name), domain(name))
+    if author.handle:
+        found = handle(sender.network, author.handle)
+        yield _Clue("T2", "given_handle", found, found)
 
 
-def _allowed(tier: Tier, mention: Mention, policy: LinkPolicy) -> bool:
-    gates = policy.gates.get(mention.network)
-    return gates is None or tier in gates
+def masked(identifier: str) -> str:
+    """An identifier with a hash, cut to what tells two of them apart."""
+    kind, _, digest = identifier.partition(":")
+    return f"{kind}:{digest[:8]}…"
 
 
-def _found(clue: _Clue, identity: Identity, policy: LinkPolicy) -> Link:
+def _found(clue: _Clue, identity: Identity, policy: LinkPolicy, *, now: datetime) -> Link:
     return Link(
         customer_id=identity.customer_id,
         tier=clue.tier,
         basis=clue.basis,
         probability=policy.probability.get(clue.tier, 0.0),
-        evidence=(clue.identifier,),
+        evidence=(clue.shown,),
+        expires=expiry(clue.tier, policy, now=now),
     )
