@@ -216,6 +216,18 @@ class Identity(Record, frozen=True, kw_only=True):
     standing: Standing
 
 
+class ManualLink(Record, frozen=True, kw_only=True, tag_field="type", tag="manual_link"):
+    """A person said whose messages these are, or are not. Key: `author` (`network:id`)."""
+
+    author: str
+    customer_id: str
+    linked: bool
+    """Whether they are this customer's; if not, no rule may link the two again."""
+    actor: str
+    at: datetime
+    action_id: str
+
+
 # --- alerts ---------------------------------------------------------------------------------
 
 

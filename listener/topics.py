@@ -101,6 +101,13 @@ IDENTITIES: Final = Topic(
     cleanup="compact",
     help="Whose each identifier is.",
 )
+MANUAL_LINKS: Final = Topic(
+    name="listener.links",
+    key="author `network:id`",
+    record=records.ManualLink,
+    cleanup="compact",
+    help="What people said of whose messages these are.",
+)
 DEAD_LETTERS: Final = Topic(
     name="listener.dead-letters",
     key="raw key",
@@ -140,6 +147,7 @@ TOPICS: Final = (
     FIT_SIGNALS,
     CUSTOMERS,
     IDENTITIES,
+    MANUAL_LINKS,
     DEAD_LETTERS,
     STATE_SUBJECTS,
     STATE_BRANDS,
