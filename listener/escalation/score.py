@@ -49,7 +49,7 @@ def score(linked: Linked, facts: Facts, policy: EscalationPolicy) -> Score:
 
 def _hard(linked: Linked, labels: Labels, policy: EscalationPolicy) -> tuple[Reason, ...]:
     """Hard rules need a message to the company: a crime report is not ours to answer."""
-    if not _ours(linked, labels, policy):
+    if not ours(linked, labels, policy):
         return ()
     return tuple(
         Reason(code=flag, contribution=1.0)
@@ -58,7 +58,7 @@ def _hard(linked: Linked, labels: Labels, policy: EscalationPolicy) -> tuple[Rea
     )
 
 
-def _ours(linked: Linked, labels: Labels, policy: EscalationPolicy) -> bool:
+def ours(linked: Linked, labels: Labels, policy: EscalationPolicy) -> bool:
     mention = linked.mention
     return (
         any(b not in policy.rivals for b in mention.brands) or mention.channel != "public"
@@ -70,7 +70,7 @@ def _may_alert(linked: Linked, labels: Labels, policy: EscalationPolicy) -> bool
     unsure = linked.judgement.unsure
     complains = labels.complaint >= policy.complaint_floor and "complaint" not in unsure
     leaves = labels.flags.get("churn", 0.0) >= policy.complaint_floor and "churn" not in unsure
-    return (complains or leaves) and _ours(linked, labels, policy)
+    return (complains or leaves) and ours(linked, labels, policy)
 
 
 def _inputs(
