@@ -45,7 +45,7 @@ def ring(thread: Thread, changes: Changes, given: Given, *, repeat: int = 0, **m
     """Open, from now on: tells the receivers of its step, and says so again in time."""
     alert = _alert(thread)
     step = more.get("step", alert.step)
-    told = _receivers(thread, given, step, more.get("priority", alert.priority))
+    told = _receivers(thread, given, step)
     changes.change(
         thread,
         state="reopened" if thread.relapse else "open",
@@ -65,11 +65,13 @@ def ring(thread: Thread, changes: Changes, given: Given, *, repeat: int = 0, **m
 def again(thread: Thread, changes: Changes, given: Given, *, at: datetime) -> None:
     """The repeat that was due `at`, and all that were due since: one notice, not a storm."""
     interval = timedelta(seconds=given.policy.timing.repeat_interval)
-    times = 1 + max((given.now - at) // interval, 0)
+    # Whatever else is due in between comes first, and may begin the interval anew.
+    until = min([given.now, *(due - timedelta(microseconds=1) for due in thread.due.values())])
+    times = 1 + max((until - at) // interval, 0)
     thread.told_at = at + (times - 1) * interval
     thread.due["repeat"] = thread.told_at + interval
     alert = _alert(thread)
-    told = _receivers(thread, given, alert.step, alert.priority)
+    told = _receivers(thread, given.at(thread.told_at), alert.step)
     changes.change(thread, by=times, repeat=alert.repeat + times, receivers=told)
 
 
@@ -258,7 +260,7 @@ def _await_next_step(thread: Thread, given: Given) -> None:
         thread.due["step"] = alert.due_at if alert.due_at > given.now else late
 
 
-def _receivers(thread: Thread, given: Given, step: int, priority: Priority) -> tuple[str, ...]:
+def _receivers(thread: Thread, given: Given, step: int) -> tuple[str, ...]:
     route = _route(thread, given)
     if route is None:
         return ()

@@ -43,7 +43,12 @@ def flagged(flag: str) -> Labels:
 
 def resolve(alert: Alert, action: str = "1") -> Action:
     return Action(
-        action_id=action, alert_id=alert.alert_id, subject="x:ann", kind="resolve", actor="me", at=NOW
+        action_id=action,
+        alert_id=alert.alert_id,
+        subject="x:ann",
+        kind="resolve",
+        actor="me",
+        at=NOW,
     )
 
 
