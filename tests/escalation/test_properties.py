@@ -1,6 +1,7 @@
 """Whatever happens, in whatever order, nobody is told twice, too late or not at all."""
 
 from collections import defaultdict
+from contextlib import suppress
 from datetime import timedelta
 from typing import Any
 
@@ -49,10 +50,8 @@ def happens(event: Any, desk: Desk, said: list[str]) -> None:
     elif event in ("incident", "all clear"):
         desk.incidents = INCIDENT if event == "incident" else frozenset()
     elif event in ("acknowledge", "resolve", "wrong", "assign", "silence"):
-        try:
+        with suppress(InvalidMessage):
             desk.act(event, until=desk.now + timedelta(hours=2), assignee="you")
-        except InvalidMessage:
-            pass
 
 
 def rings(alert: Alert) -> bool:
