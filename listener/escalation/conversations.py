@@ -9,6 +9,7 @@ from typing import Final
 from listener.escalation import notices
 from listener.escalation.policy import EscalationPolicy, Given
 from listener.escalation.state import Book, Changes, Loose, SubjectState, Thread, remember
+from listener.escalation.waiting import arm
 from listener.records import Linked, Mention, Reply
 
 LOOSE: Final = 10
@@ -90,6 +91,7 @@ def _apply(book: Book, key: str, loose: Loose, changes: Changes, given: Given) -
         _close(thread, loose.at, changes, given)
     elif thread.unsolved and not loose.thanks and thread.waiting_since is None:
         thread.waiting_since = loose.at
+        arm(thread, given.policy)
         if thread.standing:
             notices.restamp(thread, changes, given)
     settle(book, key, loose.mention_id, changes, given)
@@ -97,6 +99,7 @@ def _apply(book: Book, key: str, loose: Loose, changes: Changes, given: Given) -
 
 def _close(thread: Thread, at: datetime, changes: Changes, given: Given) -> None:
     notices.pause(thread, at, given)
+    thread.draft = None
     thread.solved = True
     if thread.standing:
         notices.resolve(thread, changes, at=at)

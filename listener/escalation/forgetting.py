@@ -19,6 +19,9 @@ def redact(gone: Gone, state: SubjectState) -> Changes:
 
 
 def _redact(thread: Thread, mention_id: str | None, changes: Changes) -> None:
+    if thread.draft is not None and mention_id in (None, thread.draft.evidence[-1]):
+        thread.draft = None
+        thread.due.pop("breach", None)
     alert = thread.alert
     if alert is None or (mention_id is not None and mention_id not in alert.evidence):
         return

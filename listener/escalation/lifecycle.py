@@ -9,7 +9,7 @@ import msgspec
 
 from listener.escalation import notices
 from listener.escalation.conversations import conversation, follow_up, settle
-from listener.escalation.notices import begin, due_at, restamp, waited
+from listener.escalation.notices import begin, due_at, restamp
 from listener.escalation.opportunity import give_way, opportunity
 from listener.escalation.policy import Given
 from listener.escalation.score import Facts, Score, score
@@ -23,6 +23,7 @@ from listener.escalation.state import (
     digest,
     remember,
 )
+from listener.escalation.waiting import arm, waited, waits_for_answer
 from listener.records import Alert, GroupHit, Linked
 
 EVIDENCE: Final = 20
@@ -66,7 +67,7 @@ def _facts(state: SubjectState, thread: Thread | None, linked: Linked, given: Gi
     again = thread.unsolved and linked.mention.event_time - thread.last >= PIECES
     return Facts(
         unsolved=others + int(again),
-        waiting_minutes=waited(thread, linked.mention.event_time, given) / 60,
+        waiting_minutes=waited(thread, linked.mention.event_time, given.policy) / 60,
         relapsed=_relapsed(thread, given),
     )
 
@@ -98,6 +99,9 @@ def _trouble(
         thread.due["expire"] = thread.last + timedelta(days=given.policy.thread_days)
         changes.hits += _hit(thread, linked)
         give_way(book, changes, at=linked.mention.event_time)
+    elif waits_for_answer(linked, given.policy):
+        thread.draft = _fresh(linked, book, key, found, given)
+        arm(thread, given.policy)
     settle(book, key, linked.mention.mention_id, changes, given)
 
 
@@ -120,7 +124,7 @@ def _keep(linked: Linked, book: Book, key: str, changes: Changes, given: Given) 
 
 def _fresh(linked: Linked, book: Book, key: str, found: Score, given: Given) -> Alert:
     """The alert of a new cycle, with the evidence of those before it."""
-    assert found.priority is not None
+    priority = found.priority or "P3"
     mention, labels = linked.mention, linked.judgement.labels
     assert labels is not None
     thread = book.threads[key]
@@ -132,14 +136,14 @@ def _fresh(linked: Linked, book: Book, key: str, found: Score, given: Given) -> 
         alert_id=old.alert_id if old else digest(book.author or linked.subject, key),
         group_key=digest(brand or "", issue),
         state="pending",
-        priority=found.priority,
+        priority=priority,
         score=found.value,
         reasons=found.reasons,
         subject=linked.subject,
         brand=brand,
         issue=issue,
         opened_at=mention.event_time,
-        due_at=due_at(thread, found.priority, given, opened=mention.event_time),
+        due_at=due_at(thread, priority, given, opened=mention.event_time),
         evidence=(*(old.evidence if old else ()), mention.mention_id)[-EVIDENCE:],
         snippet=mention.text[:SNIPPET],
         permalink=mention.uri,

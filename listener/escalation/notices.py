@@ -19,7 +19,7 @@ from listener.records import Alert, Priority
 def begin(thread: Thread, alert: Alert, changes: Changes, given: Given) -> None:
     """A new cycle: pending for the group wait; a P1 opens at once."""
     thread.alert = alert
-    thread.told_at = thread.raised = thread.silenced_until = None
+    thread.told_at = thread.raised = thread.silenced_until = thread.draft = None
     thread.due = {}
     changes.alerts.append(alert)
     if alert.priority == "P1":
@@ -58,21 +58,24 @@ def ring(thread: Thread, changes: Changes, given: Given, *, repeat: int = 0, **m
         thread.told_at = given.now
     interval = timedelta(seconds=given.policy.timing.repeat_interval)
     thread.due.pop("wake", None)
-    thread.due["repeat"] = thread.told_at + interval
-    _await_next_step(thread, given)
+    if alert.kind != "opportunity":
+        # An offer is said once: nobody waits for it.
+        thread.due["repeat"] = thread.told_at + interval
+        _await_next_step(thread, given)
 
 
 def again(thread: Thread, changes: Changes, given: Given, *, at: datetime) -> None:
     """The repeat that was due `at`, and all that were due since: one notice, not a storm."""
-    interval = timedelta(seconds=given.policy.timing.repeat_interval)
+    alert, timing = _alert(thread), given.policy.timing
+    interval = timedelta(seconds=timing.repeat_interval)
     # Whatever else is due in between comes first, and may begin the interval anew.
     until = min([given.now, *(due - timedelta(microseconds=1) for due in thread.due.values())])
-    times = 1 + max((until - at) // interval, 0)
-    thread.told_at = at + (times - 1) * interval
-    thread.due["repeat"] = thread.told_at + interval
-    alert = _alert(thread)
-    told = _receivers(thread, given.at(thread.told_at), alert.step)
-    changes.change(thread, by=times, repeat=alert.repeat + times, receivers=told)
+    times = min(1 + max((until - at) // interval, 0), timing.repeats - alert.repeat)
+    if times > 0:
+        thread.told_at = at + (times - 1) * interval
+        thread.due["repeat"] = thread.told_at + interval
+        told = _receivers(thread, given.at(thread.told_at), alert.step)
+        changes.change(thread, by=times, repeat=alert.repeat + times, receivers=told)
 
 
 def climb(thread: Thread, changes: Changes, given: Given) -> None:
@@ -168,20 +171,13 @@ def due_at(
     return after(since, left, given.policy.hours, priority)
 
 
-def waited(thread: Thread, until: datetime, given: Given) -> float:
-    """Seconds of business time that the customer has waited."""
-    if thread.waiting_since is None:
-        return thread.spent
-    hours, priority = given.policy.hours, _priority(thread)
-    return thread.spent + elapsed(thread.waiting_since, until, hours, priority)
-
-
 def pause(thread: Thread, at: datetime, given: Given) -> None:
     """The brand has answered: the customer is awaited, unless they have written since."""
     if thread.waiting_since is not None:
         hours, priority = given.policy.hours, _priority(thread)
         thread.spent += elapsed(_since(thread, None), at, hours, priority)
     thread.waiting_since = thread.last if thread.last > at else None
+    thread.due.pop("breach", None)
 
 
 def _since(thread: Thread, opened: datetime | None) -> datetime:
@@ -238,7 +234,8 @@ def _missed(thread: Thread, given: Given) -> int:
     if thread.told_at is None:
         return 0
     interval = timedelta(seconds=given.policy.timing.repeat_interval)
-    return max((given.now - thread.told_at) // interval, 0)
+    left = given.policy.timing.repeats - _alert(thread).repeat
+    return max(min((given.now - thread.told_at) // interval, left), 0)
 
 
 def _await_next_step(thread: Thread, given: Given) -> None:

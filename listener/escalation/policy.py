@@ -8,7 +8,7 @@ import msgspec
 
 from listener.escalation.hours import Hours
 from listener.escalation.routes import ON_CALL, Match, Route, Schedule
-from listener.records import Priority
+from listener.records import Channel, Priority
 
 
 class Silence(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -27,6 +27,8 @@ class Timing(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     group_wait: float = 30.0
     group_interval: float = 300.0
     repeat_interval: float = 4 * 3600.0
+    repeats: int = 18
+    """Times that an alert is said again at most in one cycle: three days, then it only waits."""
 
 
 class Andon(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -72,7 +74,10 @@ class EscalationPolicy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
         default_factory=lambda: {"P1": 15.0, "P2": 60.0, "P3": 240.0}
     )
     answer_minutes: float = 24 * 60.0
-    """SLA target of a thread that nobody of the brand has answered."""
+    """SLA target of a complaint that nobody of the brand has answered, in business time."""
+    answered_channels: tuple[Channel, ...] = ("support",)
+    """Channels in which we see the brand's answers: there a complaint that waits too long becomes
+    an alert by itself. Where answers are not seen, every complaint would."""
     thread_days: float = 30.0
     relapse_days: float = 7.0
     rivals: tuple[str, ...] = ()
@@ -90,7 +95,7 @@ class EscalationPolicy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
     """Whether an open incident of a brand suppresses P3 of the issues that it is about."""
     andon: Andon = Andon()
     opportunity: Opportunity = Opportunity()
-    closing_floor: float = 0.6
+    closing_floor: float = 0.5
     """P(success), or P(positive) beside a word of thanks, that closes a thread."""
     thanks: tuple[str, ...] = ("thank", "thx", "cheers", "appreciate", "grateful")
     """How a word of thanks begins."""

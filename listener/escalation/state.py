@@ -29,8 +29,10 @@ class Thread(msgspec.Struct):
     """Ids of its messages and answers."""
     solved: bool = False
     alert: Alert | None = None
+    draft: Alert | None = None
+    """What a complaint below the threshold becomes if nobody answers it."""
     due: dict[str, datetime] = {}
-    """Timer → when it goes off: open, change, repeat, step, wake, expire."""
+    """Timer → when it goes off: breach, open, change, repeat, step, wake, expire."""
     told_at: datetime | None = None
     """Last notice of this cycle."""
     raised: Priority | None = None

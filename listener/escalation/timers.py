@@ -12,6 +12,7 @@ from typing import NamedTuple
 from listener.escalation import notices
 from listener.escalation.policy import Given
 from listener.escalation.state import RINGING, Book, Changes, SubjectState, Thread
+from listener.escalation.waiting import breach
 
 
 class Timer(NamedTuple):
@@ -55,6 +56,8 @@ def _fire(timer: Timer, changes: Changes, given: Given) -> None:
     alert = thread.alert
     if timer.name == "expire":
         _expire(timer, changes)
+    elif timer.name == "breach":
+        breach(thread, changes, then)
     elif alert is None:
         return
     elif timer.name in ("open", "wake"):

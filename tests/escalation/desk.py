@@ -23,7 +23,7 @@ from listener.records import Action, Alert, Author, Gone, Labels, Reply
 from tests.worlds import NOW, labels, linked
 
 
-def calm(**flags: float) -> Labels:
+def calm(**flags: Any) -> Labels:
     return labels(negative=0.1, complaint=0.0, severity=0, **flags)
 
 

@@ -71,6 +71,29 @@ def test_the_sla_clock_pauses_while_the_customer_is_awaited_and_stops_at_resolve
     assert (desk.alert.state, desk.alert.due_at) == ("resolved", None)
 
 
+def test_a_complaint_that_nobody_answers_becomes_an_alert_by_waiting() -> None:
+    """Where answers are seen; an answer stops it, and the wait shows in the reasons."""
+    low = labels(severity=1)
+    desk = Desk()
+    desk.say(low, channel="support")
+    desk.wait(hours=20)
+    assert desk.published == []
+    desk.wait(hours=2)
+    (pending, opened) = desk.published
+    assert (pending.state, opened.state, opened.priority) == ("pending", "open", "P3")
+    assert opened.reasons[0].code == "sla"
+    assert sum(r.contribution for r in opened.reasons) == pytest.approx(opened.score, abs=0.001)
+    answered = Desk()
+    first = answered.say(low, channel="support")
+    answered.answer(first)
+    answered.wait(days=3)
+    assert answered.published == []
+    unseen = Desk()
+    unseen.say(low, channel="public")
+    unseen.wait(days=3)
+    assert unseen.published == []
+
+
 def routed(*steps: RouteStep, **schedules: Schedule) -> EscalationPolicy:
     return EscalationPolicy(routes=(Route(name="all", steps=steps),), schedules=schedules)
 
@@ -151,9 +174,9 @@ def test_a_follow_up_may_come_before_the_answer_that_it_follows() -> None:
     first = desk.say(MILD)
     desk.wait(minutes=1)
     desk.say(thankful(), parent="x:3", text="thanks so much!")
-    assert desk.alert.state == "open"
+    before = desk.alert.state
     desk.answer(first)
-    assert desk.alert.state == "resolved"
+    assert (before, desk.alert.state) == ("open", "resolved")
 
 
 def test_an_answer_that_comes_late_does_not_stop_the_clock_of_what_was_said_after_it() -> None:
