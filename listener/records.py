@@ -268,6 +268,8 @@ class Alert(Record, frozen=True, kw_only=True):
     cycle: int = 1
     """Rises by one each time a resolved alert opens again."""
     assignee: str | None = None
+    route: str | None = None
+    """Name of the policy's route that took it."""
     receivers: tuple[str, ...] = ()
     """Names of the policy's receivers that are to be told now; none: every one."""
     step: int = 0

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import MutableMapping
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final
+from typing import Final
 
 from agents.escalate import Escalation, Subject
 from agents.escalate import Known as SubjectRecord
@@ -40,13 +40,13 @@ FIGURES: Final = timedelta(minutes=1)
 
 
 class Rehearsal:
-    """Feed it linked messages in order of time; `alerts` is all that was published."""
+    """Feed it linked messages in order of time; `published` is every alert with its time."""
 
     def __init__(self, policy: Policy, table: MutableMapping[bytes, bytes] | None = None) -> None:
         """`table`: the state of an earlier one, which it goes on with."""
         self.policy = policy
         self.now = BEGINNING
-        self.alerts: list[Alert] = []
+        self.published: list[tuple[datetime, Alert]] = []
         self.letters: list[DeadLetter] = []
         self.table: MutableMapping[bytes, bytes] = {} if table is None else table
         self._offset = 0
@@ -117,7 +117,7 @@ class Rehearsal:
 
     def _publish(self, output: Outgoing) -> None:
         if output.topic == ALERTS.name:
-            self.alerts.append(decode(output.value, Alert))
+            self.published.append((self.now, decode(output.value, Alert)))
         elif output.topic == DEAD_LETTERS.name:
             self.letters.append(decode(output.value, DeadLetter))
         elif output.topic in (LINKED.name, ACTIONS.name, SUBJECT_EVENTS.name, THREADS.name):
@@ -132,15 +132,12 @@ def _refuse(incoming: Incoming, error: Exception) -> Outgoing:
     return refuse(incoming, error, stage="escalate", mask=mask_bytes)
 
 
-def notices(alerts: list[Alert]) -> list[Alert]:
+def notices(published: list[tuple[datetime, Alert]]) -> list[tuple[datetime, Alert]]:
     """Those of which somebody is told, as deliver decides it."""
     told: dict[str, str] = {}
-    found: list[Alert] = []
-    for alert in alerts:
+    found: list[tuple[datetime, Alert]] = []
+    for at, alert in published:
         if alert.notifies and told.get(alert.alert_id) != alert.notice_id:
             told[alert.alert_id] = alert.notice_id
-            found.append(alert)
+            found.append((at, alert))
     return found
-
-
-__all__: list[Any] = ["Rehearsal", "notices"]

@@ -9,6 +9,8 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any
 
+import msgspec
+
 from listener.escalation.hours import after, elapsed
 from listener.escalation.policy import Given
 from listener.escalation.routes import Route, Traits, receivers_of, route_of, traits_of
@@ -19,6 +21,7 @@ from listener.records import Alert, Priority
 def begin(thread: Thread, alert: Alert, changes: Changes, given: Given) -> None:
     """A new cycle: pending for the group wait; a P1 opens at once."""
     thread.alert = alert
+    alert = thread.alert = msgspec.structs.replace(alert, route=_name(_route(thread, given)))
     thread.told_at = thread.raised = thread.silenced_until = thread.draft = None
     thread.due = {}
     changes.alerts.append(alert)
@@ -50,6 +53,7 @@ def ring(thread: Thread, changes: Changes, given: Given, *, repeat: int = 0, **m
         thread,
         state="reopened" if thread.relapse else "open",
         quiet=False,
+        route=_name(_route(thread, given)),
         receivers=told,
         repeat=alert.repeat + repeat,
         **more,
@@ -267,6 +271,10 @@ def _receivers(thread: Thread, given: Given, step: int) -> tuple[str, ...]:
 
 def _route(thread: Thread, given: Given) -> Route | None:
     return route_of(given.policy.routes, _traits(thread))
+
+
+def _name(route: Route | None) -> str | None:
+    return route.name if route else None
 
 
 def _traits(thread: Thread) -> Traits:

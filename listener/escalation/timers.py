@@ -63,12 +63,19 @@ def _fire(timer: Timer, changes: Changes, given: Given) -> None:
     elif timer.name in ("open", "wake"):
         if alert.state in ("pending", "suppressed"):
             notices.show(thread, changes, then)
+            _sleep_on(thread, given)
     elif timer.name == "change":
         notices.announce(thread, changes, then)
     elif alert.state in RINGING and timer.name == "repeat":
         notices.again(thread, changes, given, at=timer.due)
     elif alert.state in RINGING:
         notices.climb(thread, changes, then)
+
+
+def _sleep_on(thread: Thread, given: Given) -> None:
+    """An incident is known as it is now: to look at it as of each past interval says nothing."""
+    if "wake" in thread.due and thread.due["wake"] <= given.now and thread.silenced_until is None:
+        thread.due["wake"] = given.later(given.policy.timing.group_interval)
 
 
 def _expire(timer: Timer, changes: Changes) -> None:

@@ -44,9 +44,10 @@ def main() -> None:
     play = Rehearsal(policy)
     for linked in messages:
         play.feed(linked)
-    figures(play.alerts, messages)
+    alerts = [alert for _, alert in play.published]
+    figures(alerts, messages, notices=len(notices(play.published)))
     if options.sample:
-        show(play.alerts, messages, count=options.sample, seed=options.seed)
+        show(alerts, messages, count=options.sample, seed=options.seed)
 
 
 def accounts(path: Path) -> Policy:
@@ -60,14 +61,14 @@ def accounts(path: Path) -> Policy:
     )
 
 
-def figures(alerts: list[Alert], messages: list[Linked]) -> None:
+def figures(alerts: list[Alert], messages: list[Linked], *, notices: int) -> None:
     cycles: dict[tuple[str, int], list[Alert]] = defaultdict(list)
     for alert in alerts:
         cycles[alert.alert_id, alert.cycle].append(alert)
     kinds = Counter(c[0].kind for c in cycles.values())
     trouble = [c for c in cycles.values() if c[0].kind == "trouble"]
     print(f"{len(messages)} messages, {sum(m.mention.from_brand for m in messages)} of the brands")
-    print(f"{len(cycles)} alerts: {dict(kinds)}; {len(notices(alerts))} notices")
+    print(f"{len(cycles)} alerts: {dict(kinds)}; {notices} notices")
     print("priority at the end:", dict(Counter(c[-1].priority for c in trouble)))
     share("acknowledged by an answer", trouble, "acknowledged")
     share("resolved by the customer's word", trouble, "resolved")

@@ -5,7 +5,7 @@ from contextlib import suppress
 from datetime import timedelta
 from typing import Any
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from listener.errors import InvalidMessage
@@ -58,6 +58,7 @@ def rings(alert: Alert) -> bool:
     return alert.state in ("open", "reopened")
 
 
+@settings(deadline=None)
 @given(st.lists(events, max_size=30), st.booleans())
 def test_no_notice_is_doubled_late_or_lost(happenings: list[Any], routed: bool) -> None:
     """One open notice a cycle unless something rose; nothing after resolve; every P1 told."""
@@ -80,6 +81,7 @@ def test_no_notice_is_doubled_late_or_lost(happenings: list[Any], routed: bool) 
         assert not ended or opened, "an end of what nobody had heard of"
 
 
+@settings(deadline=None)
 @given(st.lists(events, max_size=30))
 def test_a_cycle_ends_before_the_next_and_versions_only_rise(happenings: list[Any]) -> None:
     """Two open alerts of one dedup key there never are."""
@@ -92,6 +94,7 @@ def test_a_cycle_ends_before_the_next_and_versions_only_rise(happenings: list[An
         assert after.cycle == before.cycle or before.state in ("resolved", "expired")
 
 
+@settings(deadline=None)
 @given(st.lists(events, max_size=20), st.integers(1, 40))
 def test_how_often_anybody_looks_changes_nothing(happenings: list[Any], looks: int) -> None:
     """A worker that was away does at last what it would have done in time; fewer notices, the same
@@ -106,6 +109,7 @@ def test_how_often_anybody_looks_changes_nothing(happenings: list[Any], looks: i
     assert len(seldom.notices) <= len(often.notices)
 
 
+@settings(deadline=None)
 @given(st.lists(events, max_size=20))
 def test_what_is_deleted_is_in_no_alert_and_wakes_nobody(happenings: list[Any]) -> None:
     """Its text goes, its state stays, and time brings no notice."""
