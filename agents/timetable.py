@@ -7,6 +7,7 @@ the partitions that this worker has, so that no due time is forgotten.
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import Callable, Container
 from datetime import datetime, timedelta
 from heapq import heappop, heappush
@@ -18,8 +19,10 @@ from agents.flow import Ledger
 from listener.ports import Clock
 
 S = TypeVar("S")
-LIVE: Final = timedelta(minutes=1)
-"""A stream that is no older than this goes by the wall clock."""
+LIVE: Final = 60.0
+"""Seconds: a stream that lies no further behind goes by the wall clock."""
+RECENT: Final = 256
+"""Records that tell how far the stream lies behind."""
 BREATH: Final = 500
 """States that are looked at before the event loop may answer a heartbeat."""
 
@@ -37,27 +40,35 @@ class Pace(msgspec.Struct):
 
 
 class StreamClock:
-    """The wall clock, less what the stream lies behind it: a replay has a time of its own."""
+    """The wall clock, less what the stream lies behind it: a replay has a time of its own.
+
+    Of the last records the least late one counts: partitions bring their records a little apart,
+    and one old letter that was sent again must not turn a live clock back; a whole backlog may.
+    """
 
     def __init__(self, wall: Clock) -> None:
         self._wall = wall
-        self._pace: Pace | None = None
+        self._lags: deque[float] = deque(maxlen=RECENT)
+        self._recalled: datetime | None = None
 
     def hear(self, observed_at: datetime) -> Pace:
         """A record came; returns what its state is to remember."""
-        behind = self._wall() - observed_at
-        seconds = behind.total_seconds() if abs(behind) >= LIVE else 0.0
-        self._pace = Pace(heard=observed_at, behind=seconds)
-        return self._pace
+        self._lags.append((self._wall() - observed_at).total_seconds())
+        return Pace(heard=observed_at, behind=self._behind())
 
     def recall(self, pace: Pace | None) -> None:
-        """What a state remembers counts if it is newer than what is known."""
-        if pace is not None and (self._pace is None or pace.heard > self._pace.heard):
-            self._pace = pace
+        """After a start: what the newest of the restored states remembers counts."""
+        if pace is not None and (self._recalled is None or pace.heard > self._recalled):
+            self._recalled = pace.heard
+            self._lags.clear()
+            self._lags.append(pace.behind)
 
     def now(self) -> datetime:
-        behind = self._pace.behind if self._pace else 0.0
-        return self._wall() - timedelta(seconds=behind)
+        return self._wall() - timedelta(seconds=self._behind())
+
+    def _behind(self) -> float:
+        least = min(self._lags, default=0.0, key=abs)
+        return least if abs(least) >= LIVE else 0.0
 
 
 class Timetable(Generic[S]):

@@ -54,13 +54,18 @@ def outcome(settings: Settings) -> Outcome:
         dead={(letter.topic, letter.partition, letter.offset) for letter in letters},
         seen={key.decode(): held.state.seen for key, held in brands.items()},
         brands={key.decode(): held.state for key, held in brands.items()},
-        subjects={key: held.state for key, held in subjects.items()},
+        subjects={key: _timeless(held.state) for key, held in subjects.items()},
         alerts={
             a.alert_id: (a.state, a.priority, a.score, a.evidence, a.version)
             for a in alerts.values()
         },
         sent_again=len(ids) - len(set(ids)),
     )
+
+
+def _timeless(subject: Subject) -> Subject:
+    """Without what tells how far the stream lay behind the wall clock of that run."""
+    return msgspec.structs.replace(subject, pace=None)
 
 
 def wait_for_directory(settings: Settings, *, customers: int) -> None:
@@ -76,12 +81,15 @@ def wait_for_directory(settings: Settings, *, customers: int) -> None:
 
 
 def wait_for(settings: Settings, *, inputs: int, seconds: float) -> Outcome:
-    """The outcome once every input is linked or dead and the hops behind are quiet."""
+    """The outcome once every input is linked or dead, the hops behind are quiet and no alert waits
+    for its group any longer."""
     deadline = time.monotonic() + seconds
     before: Outcome | None = None
     while time.monotonic() < deadline:
         found = outcome(settings)
-        if len(found.mentions) + len(found.dead) >= inputs and found == before:
+        complete = len(found.mentions) + len(found.dead) >= inputs
+        waits = any(state == "pending" for state, *_ in found.alerts.values())
+        if complete and not waits and found == before:
             return found
         before = found
         time.sleep(2)

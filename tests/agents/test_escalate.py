@@ -337,3 +337,14 @@ async def test_a_failure_half_way_keeps_what_came_before_in_the_batch() -> None:
     subjects.drop("k")
     subjects.written()
     assert subjects.peek("k").escalation.moved_to == "before"
+
+
+def test_one_old_letter_does_not_turn_a_live_clock_back_but_a_backlog_does() -> None:
+    """The least late of the last records counts; records of partitions that lag jitter nothing."""
+    clock = StreamClock(lambda: NOW)
+    clock.hear(NOW)
+    clock.hear(NOW - timedelta(days=1))
+    assert clock.now() == NOW
+    for second in range(300):
+        clock.hear(NOW - timedelta(hours=1) + timedelta(seconds=second))
+    assert clock.now() == NOW - timedelta(hours=1) + timedelta(seconds=299)

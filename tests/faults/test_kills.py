@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+import yaml
 
 from listener.cluster import create_topics
 from listener.demo.story import people, policy_text, story
@@ -42,8 +43,16 @@ def stream() -> list[RawRecord]:
 def policy(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("faults") / "policy.yaml"
     chosen = os.environ.get("LISTENER_FAULT_POLICY")
-    path.write_text(Path(chosen).read_text() if chosen else policy_text())
+    path.write_text(Path(chosen).read_text() if chosen else comparable(policy_text()))
     return path
+
+
+def comparable(text: str) -> str:
+    """Without what depends on how long a run takes: incidents that another hop finds sooner or
+    later, and repeats that fall due while the test waits."""
+    policy = yaml.safe_load(text)
+    policy["escalation"] |= {"inhibit": False, "timing": {"repeats": 0}}
+    return yaml.safe_dump(policy)
 
 
 def prepared(kafka: ApacheKafka, policy: Path) -> Settings:
@@ -100,7 +109,8 @@ def same(found: Outcome, told: Receiver, calm: Calm, *, repeats: int) -> None:
         assert found.alerts == calm.found.alerts
     # By its key a receiver knows a notice that was under way when the worker died.
     assert sum(n - 1 for n in told.keys.values()) <= repeats
-    assert {key.partition(":")[0] for key in told.keys} == set(found.alerts)
+    quiet = {name for name, (state, *_) in found.alerts.items() if state == "suppressed"}
+    assert set(found.alerts) - {key.partition(":")[0] for key in told.keys} <= quiet
 
 
 def test_kills_of_the_worker_lose_nothing_and_count_nothing_twice(
