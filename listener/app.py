@@ -96,7 +96,7 @@ class Application:
         self._lanes: list[Lane] = []
         self._wire()
         self.engine.on_partitions_revoked.connect(self._release)
-        self.engine.on_rebalance_complete.connect(self._resume)
+        self.engine.on_rebalance_complete.connect(self._settle)
 
     def _wire(self) -> None:
         policy, mask = self.policy, mask_bytes
@@ -245,9 +245,9 @@ class Application:
         for timetable in self._timetables:
             timetable.clear()
 
-    async def _resume(self, *_: object, **__: object) -> None:
+    async def _settle(self, *_: object, **__: object) -> None:
         for lane in self._lanes:
-            lane.resume()
+            lane.settle()
 
     def _fail(self, lane: str, error: BaseException) -> None:
         logger.critical("the lane %s died: %r", lane, error, exc_info=error)

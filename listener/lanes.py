@@ -72,7 +72,7 @@ class Lane:
         self._watch = watch
         self._fatal = fatal
         self._tick = tick
-        self._ticks = False
+        self._settled = False
         self._last_tick = 0.0
         self._waiting: dict[TP, deque[Any]] = {}
         self._arrived = asyncio.Event()
@@ -100,16 +100,16 @@ class Lane:
         record were processed before a forgotten one, that one would look like a repeat.
         """
         self._refused = self._engine.consumer_generation_id
-        self._ticks = False
+        self._settled = False
         self._waiting.clear()
         self._make_room()
         ends = perf_counter() + deadline
         while self._busy and perf_counter() < ends:
             await asyncio.sleep(0.01)
 
-    def resume(self) -> None:
+    def settle(self) -> None:
         """The partitions are settled and their state is restored: ticks may come."""
-        self._ticks = True
+        self._settled = True
 
     def _task(self, lane: Any) -> asyncio.Task[None]:
         task: asyncio.Task[None] = asyncio.ensure_future(lane)
@@ -175,7 +175,7 @@ class Lane:
         """Never between a rebalance and the restored state: what is due there is not known."""
         if self._tick is None or perf_counter() < self._last_tick + self._tick:
             return False
-        if not self._ticks or self._engine.rebalancing or self._engine.in_recovery:
+        if not self._settled or self._engine.rebalancing or self._engine.in_recovery:
             return False
         self._last_tick = perf_counter()
         return True
@@ -194,7 +194,8 @@ class Lane:
             events: list[Any] = []
             if outcome.last:
                 events, began = self._taken.popleft()
-                self._watch.took(self.name, records=len(events), seconds=perf_counter() - began)
+                if events:
+                    self._watch.took(self.name, records=len(events), seconds=perf_counter() - began)
             await self._done.put((events, outcome))
             if not outcome.last:
                 # The hop has done something that cannot be undone: no more before it is on record.

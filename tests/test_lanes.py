@@ -117,7 +117,7 @@ async def test_what_was_forgotten_for_a_rebalance_is_not_taken_in_again() -> Non
 async def test_a_tick_is_an_empty_batch_whether_or_not_anything_waits() -> None:
     """Timers go on under load, and when nobody writes."""
     subject = lane(Consumer(), tick=0.01)
-    subject.resume()
+    subject.settle()
     assert await subject._take() == []
     subject._put(event(0, 0, 1.0))
     assert len(await subject._take()) == 1
@@ -130,10 +130,10 @@ async def test_a_tick_is_an_empty_batch_whether_or_not_anything_waits() -> None:
 async def test_no_tick_between_a_rebalance_and_the_restored_state() -> None:
     """What is due there is not known."""
     subject = lane(Consumer(), tick=0.01)
-    subject.resume()
+    subject.settle()
     await subject.drain(deadline=1.0)
     with pytest.raises(TimeoutError):
         async with asyncio.timeout(0.1):
             await subject._take()
-    subject.resume()
+    subject.settle()
     assert await subject._take() == []

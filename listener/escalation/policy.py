@@ -106,9 +106,6 @@ class EscalationPolicy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
                 name = target.removeprefix(ON_CALL)
                 if target.startswith(ON_CALL) and name not in self.schedules:
                     raise ValueError(f"route {route.name} tells {target}: no such schedule")
-        for silence in self.silences:
-            if silence.until.tzinfo is None:
-                raise ValueError(f"silence of {silence.author}: `until` needs a time zone")
 
     def receivers(self) -> set[str]:
         """Every receiver that a route may tell."""
