@@ -38,6 +38,13 @@ class Outcome(msgspec.Struct):
     brands: dict[str, BrandState]
     subjects: dict[bytes, Any]
     alerts: dict[str, tuple[str, str, float, tuple[str, ...], int]]
+    owners: dict[str, bytes]
+    """Alert → its subject."""
+    answered: set[bytes]
+    """Subjects whose messages the brand answered. Answers come by another way than messages, so
+    that in a replay at full speed the order of the two is not given."""
+    untold: set[str]
+    """Alerts of which nobody was to be told."""
     sent_again: int
     """Records on `listener.linked` beyond the first of each id."""
 
@@ -49,7 +56,12 @@ def outcome(settings: Settings) -> Outcome:
     brands = newest(settings, STATE_BRANDS.name, Held[BrandState])
     subjects = newest(settings, STATE_SUBJECTS.name, Held[Subject])
     alerts = newest(settings, ALERTS.name, Alert)
+    whose = {record.mention.mention_id: record.subject for record in linked}
+    answers = [r.mention.parent for r in linked if r.mention.from_brand and r.mention.parent]
     return Outcome(
+        owners={a.alert_id: a.subject.encode() for a in alerts.values()},
+        untold={a.alert_id for a in alerts.values() if a.quiet or a.state == "suppressed"},
+        answered={whose[parent].encode() for parent in answers if parent in whose},
         mentions=set(ids),
         dead={(letter.topic, letter.partition, letter.offset) for letter in letters},
         seen={key.decode(): held.state.seen for key, held in brands.items()},

@@ -107,6 +107,8 @@ def _close(thread: Thread, at: datetime, changes: Changes, given: Given) -> None
 
 def _answered(thread: Thread, author: str, at: datetime, changes: Changes, given: Given) -> None:
     notices.pause(thread, at, given)
+    # If the customer has written since, they wait again.
+    arm(thread, given.policy)
     alert = thread.alert
     if alert is None or not thread.standing:
         return

@@ -125,11 +125,13 @@ def _noisy_or(
 
 def overdue(found: Score, share: float, policy: EscalationPolicy) -> Score:
     """A score whose message has waited for `share` of the SLA's target since, 1 at breach."""
+    if found.value <= 0:
+        found = Score(value=_CERTAIN, priority=None, reasons=())
     lost = -log(max(1 - found.value, _CERTAIN))
     waits = -log(max(1 - policy.weights.get("sla", 0.0) * min(share, 1.0), _CERTAIN))
     losses = {r.code: lost * r.contribution / found.value for r in found.reasons if r.code != "sla"}
     losses["sla"] = waits
-    total = sum(losses.values())
+    total = sum(losses.values()) or _CERTAIN
     value = 1 - exp(-total)
     reasons = [
         Reason(code=code, contribution=round(value * loss / total, 4))

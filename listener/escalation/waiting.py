@@ -15,7 +15,7 @@ from listener.escalation.notices import begin, due_at
 from listener.escalation.policy import EscalationPolicy, Given
 from listener.escalation.score import Score, may_alert, overdue
 from listener.escalation.state import Changes, Thread
-from listener.records import Linked
+from listener.records import Alert, Linked
 
 
 def waited(thread: Thread, until: datetime, policy: EscalationPolicy) -> float:
@@ -36,7 +36,8 @@ def arm(thread: Thread, policy: EscalationPolicy) -> None:
     weight = policy.weights.get("sla", 0.0)
     if thread.draft is None or thread.waiting_since is None or weight <= 0:
         return
-    share = (1 - (1 - policy.p3) / max(1 - thread.draft.score, 1e-9)) / weight
+    without = overdue(_score(thread.draft), 0.0, policy).value
+    share = (1 - (1 - policy.p3) / max(1 - without, 1e-9)) / weight
     if share <= 1:
         seconds = max(share, 0.0) * policy.answer_minutes * 60
         thread.due["breach"] = after(thread.waiting_since, seconds, policy.hours, "P3")
@@ -48,8 +49,7 @@ def breach(thread: Thread, changes: Changes, given: Given) -> None:
     if draft is None or thread.standing or thread.waiting_since is None:
         return
     share = waited(thread, given.now, given.policy) / (given.policy.answer_minutes * 60)
-    score = Score(value=draft.score, priority=None, reasons=draft.reasons)
-    found = overdue(score, share, given.policy)
+    found = overdue(_score(draft), share, given.policy)
     thread.spent, thread.quoted = 0.0, draft.evidence[-1]
     alert = msgspec.structs.replace(
         draft,
@@ -62,3 +62,7 @@ def breach(thread: Thread, changes: Changes, given: Given) -> None:
     begin(thread, alert, changes, given)
     if expire is not None:
         thread.due["expire"] = expire
+
+
+def _score(draft: Alert) -> Score:
+    return Score(value=draft.score, priority=None, reasons=draft.reasons)

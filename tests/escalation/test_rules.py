@@ -94,6 +94,27 @@ def test_a_complaint_that_nobody_answers_becomes_an_alert_by_waiting() -> None:
     assert unseen.published == []
 
 
+def test_an_answer_that_comes_late_leaves_the_wait_of_what_was_said_after_it() -> None:
+    """In whichever order the two come, the complaint becomes the same alert at the same time."""
+    low = labels(severity=1)
+    late, early = Desk(), Desk()
+    first = [desk.say(low, channel="support") for desk in (late, early)][0]
+    answered = NOW + timedelta(minutes=30)
+    early.wait(minutes=30)
+    early.answer(first, at=answered)
+    early.wait(minutes=30)
+    late.wait(minutes=60)
+    early.say(low, channel="support", parent=first)
+    late._number += 1
+    late.say(low, channel="support", parent=first)
+    late._number = 1
+    late.answer(first, at=answered)
+    for desk in (late, early):
+        desk.wait(days=2)
+    assert [a.opened_at for a in late.published] == [a.opened_at for a in early.published]
+    assert len(early.published) > 1
+
+
 def routed(*steps: RouteStep, **schedules: Schedule) -> EscalationPolicy:
     return EscalationPolicy(routes=(Route(name="all", steps=steps),), schedules=schedules)
 
