@@ -14,8 +14,8 @@ from listener.brand import BrandPolicy, weigh
 from listener.fit import stage_of
 from listener.identity import Guesser, LinkPolicy, link, subject_of
 from listener.ports import Directory, Judge
-from listener.records import Forget, Judgement, Linked, Mention
-from listener.topics import BRAND_EVIDENCE, LINKED
+from listener.records import Forget, Gone, Judgement, Linked, Mention
+from listener.topics import BRAND_EVIDENCE, LINKED, SUBJECT_EVENTS, THREADS
 
 Run = Callable[[Callable[[], list[Judgement]]], Awaitable[list[Judgement]]]
 """Runs blocking work off the event loop, one piece at a time."""
@@ -53,6 +53,14 @@ def classify(
             *(send(BRAND_EVIDENCE, part.brand, part, of=incoming) for part in parts),
         ]
 
+    def forgotten(incoming: Incoming, request: Forget) -> Outgoing:
+        """Where a message belongs only its thread knows; an author is a subject by itself."""
+        if request.mention_id is not None:
+            return send(THREADS, request.mention_id, request, of=incoming)
+        subject = request.author or f"customer:{request.customer_id}"
+        gone = Gone(subject=subject, at=request.requested_at)
+        return send(SUBJECT_EVENTS, subject, gone, of=incoming)
+
     async def judged(mentions: Sequence[Mention]) -> list[Judgement]:
         texts = [m.text for m in mentions]
         langs = [m.lang for m in mentions]
@@ -62,6 +70,7 @@ def classify(
         outputs: list[Outgoing] = []
         records = step.decode(batch, outputs)
         mentions = [(i, m) for i, m in records if isinstance(m, Mention)]
+        outputs += [forgotten(i, f) for i, f in records if isinstance(f, Forget)]
         judgements = await judged([m for _, m in mentions])
         for (incoming, mention), judgement in zip(mentions, judgements, strict=True):
             try:

@@ -1,19 +1,55 @@
-"""Linked and Action → Alert; and the customer's part in the fit figures.
+"""Linked, Action and events of a subject → Alert; and the customer's part in the fit figures.
 
-Both need the state of one subject, so they share its record and its hop.
+All need the state of one subject, so they share its record and its hop. Ticks fire what is due.
 """
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Iterator
+from datetime import datetime
+from typing import Final
 
 import msgspec
 
 from agents.flow import Batches, Hop, Incoming, Ledger, MaskBytes, Outcome, Outgoing, Step, send
-from listener.escalation import EscalationPolicy, SubjectState, act, escalate
+from agents.timetable import Owned, Pace, StreamClock, Timetable
+from listener.errors import InvalidMessage
+from listener.escalation import (
+    Changes,
+    EscalationPolicy,
+    Given,
+    SubjectState,
+    act,
+    answer,
+    arrive,
+    hear,
+    next_due,
+    redact,
+    strike,
+    tick,
+)
 from listener.fit import CustomerState, FitPolicy, evidence_of
-from listener.records import Action, Linked
-from listener.topics import ALERTS, FIT_EVIDENCE
+from listener.records import Action, Alert, Gone, GroupHit, Linked, Moved, Reply, ThreadOf
+from listener.topics import (
+    ACTIONS,
+    ALERTS,
+    FIT_EVIDENCE,
+    LINKED,
+    MANUAL_LINKS,
+    SUBJECT_EVENTS,
+    THREADS,
+    Topic,
+)
+
+AT_ONCE: Final = 500
+"""Subjects that one tick looks at, so that a batch stays small after a long pause."""
+
+Known = Linked | Action | Reply | GroupHit | Moved | Gone
+Incidents = Callable[[], frozenset[tuple[str, str]]]
+"""(brand, issue) of the incidents that are open."""
+Refuse = Callable[[Incoming, Exception], Outgoing]
+Judged = Callable[[Alert, str], None]
+"""Called with an alert that a person judged `right` or `wrong`."""
 
 
 class Subject(msgspec.Struct):
@@ -21,47 +57,164 @@ class Subject(msgspec.Struct):
 
     escalation: SubjectState = msgspec.field(default_factory=SubjectState)
     fit: CustomerState = msgspec.field(default_factory=CustomerState)
+    pace: Pace | None = None
 
 
-def escalating(
-    subjects: Ledger[Subject],
-    *,
-    escalation: EscalationPolicy,
-    fit: FitPolicy,
-    mask: MaskBytes,
-) -> Hop:
-    step: Step[Linked | Action] = Step(stage="escalate", kind=Linked | Action, mask=mask)
+class Escalation:
+    """What one worker's escalate hop works with."""
 
-    def hear(incoming: Incoming, linked: Linked, subject: Subject) -> list[Outgoing]:
-        now = linked.mention.event_time
-        alerts = escalate(linked, subject.escalation, escalation, now=now)
-        parts = evidence_of(linked, subject.fit, fit)
-        return [
-            *(send(ALERTS, a.alert_id, a, of=incoming) for a in alerts),
-            *(
-                send(FIT_EVIDENCE, part.segment, part, of=incoming, index=index)
-                for index, part in enumerate(parts)
-            ),
-        ]
+    def __init__(
+        self,
+        subjects: Ledger[Subject],
+        *,
+        policy: EscalationPolicy,
+        fit: FitPolicy,
+        clock: StreamClock,
+        incidents: Incidents = frozenset,
+        owned: Owned = lambda: None,
+        judged: Judged = lambda alert, verdict: None,
+    ) -> None:
+        self.subjects = subjects
+        self.policy = policy
+        self.fit = fit
+        self.clock = clock
+        self.incidents = incidents
+        self.judged = judged
+        self.timetable: Timetable[Subject] = Timetable(
+            subjects,
+            due=lambda subject: next_due(subject.escalation),
+            owned=owned,
+            seen=lambda subject: clock.recall(subject.pace),
+        )
 
-    def one(incoming: Incoming, record: Linked | Action) -> list[Outgoing]:
-        subject = subjects.open(record.subject, incoming)
+    def given(self, now: datetime) -> Given:
+        return Given(policy=self.policy, now=now, incidents=self.incidents())
+
+    def ring(self) -> list[Outgoing]:
+        """The alerts whose time has come."""
+        outputs: list[Outgoing] = []
+        now = self.clock.now()
+        for key in self.timetable.take(now, most=AT_ONCE):
+            subject = self.subjects.wake(key)
+            changes = tick(subject.escalation, self.given(now))
+            self.timetable.note(key, subject)
+            outputs += [send(ALERTS, alert.alert_id, alert) for alert in changes.alerts]
+        return outputs
+
+    def take(self, incoming: Incoming, record: Known, *, refuse: Refuse) -> list[Outgoing]:
+        """What a record gives. An action that makes no sense is refused, and changes nothing."""
+        subject = self.subjects.open(record.subject, incoming)
         if subject is None:
             return []
+        state = subject.escalation
+        if state.moved_to and not isinstance(record, Moved):
+            return [_forwarded(record, state.moved_to, incoming)]
+        given = self.given(self._now(record, subject))
+        changes = tick(state, given)
+        try:
+            outputs = self._apply(record, subject, given, changes, incoming)
+        except InvalidMessage as error:
+            outputs = [refuse(incoming, error)]
+        self.timetable.note(record.subject, subject)
+        return [*_published(changes, record.subject, given.now, incoming), *outputs]
+
+    def _now(self, record: Known, subject: Subject) -> datetime:
         if isinstance(record, Linked):
-            return hear(incoming, record, subject)
-        alerts = act(record, subject.escalation, escalation)
-        return [send(ALERTS, a.alert_id, a, of=incoming) for a in alerts]
+            subject.pace = self.clock.hear(record.mention.observed_at)
+            return record.mention.observed_at
+        if isinstance(record, Reply | GroupHit):
+            return record.observed_at
+        return self.clock.now()
+
+    def _apply(
+        self, record: Known, subject: Subject, given: Given, changes: Changes, incoming: Incoming
+    ) -> list[Outgoing]:
+        state = subject.escalation
+        if isinstance(record, Linked):
+            _add(changes, hear(record, state, given))
+            return [*_answered(record, incoming), *self._fit(record, subject, incoming)]
+        if isinstance(record, Action):
+            self._act(record, state, given, changes)
+        elif isinstance(record, Reply):
+            _add(changes, answer(record, state, given))
+        elif isinstance(record, GroupHit):
+            _add(changes, strike(record, state, given))
+        elif isinstance(record, Moved):
+            _add(changes, arrive(record, state))
+        else:
+            _add(changes, redact(record, state))
+        return []
+
+    def _act(self, action: Action, state: SubjectState, given: Given, changes: Changes) -> None:
+        found = act(action, state, given)
+        _add(changes, found)
+        if found.alerts and action.kind in ("resolve", "wrong"):
+            self.judged(found.alerts[-1], "wrong" if action.kind == "wrong" else "right")
+
+    def _fit(self, linked: Linked, subject: Subject, incoming: Incoming) -> Iterator[Outgoing]:
+        for index, part in enumerate(evidence_of(linked, subject.fit, self.fit)):
+            yield send(FIT_EVIDENCE, part.segment, part, of=incoming, index=index)
+
+
+def escalating(escalation: Escalation, *, mask: MaskBytes) -> Hop:
+    step: Step[Known] = Step(stage="escalate", kind=Known, mask=mask)
+    subjects = escalation.subjects
 
     async def hop(batches: Batches) -> AsyncIterator[Outcome]:
         async for batch in batches:
-            outputs: list[Outgoing] = []
+            await escalation.timetable.ready()
+            outputs = [] if batch else escalation.ring()
             for incoming, record in step.decode(batch, outputs):
                 try:
-                    outputs += one(incoming, record)
+                    outputs += escalation.take(incoming, record, refuse=step.refuse)
                 except Exception as error:  # noqa: BLE001 - no record may stop a partition
                     subjects.drop(record.subject)
                     outputs.append(step.refuse(incoming, error))
             yield Outcome(outputs, subjects.written())
 
     return hop
+
+
+def _add(changes: Changes, more: Changes) -> None:
+    changes.alerts += more.alerts
+    changes.placed += more.placed
+    changes.hits += more.hits
+    changes.links += more.links
+    changes.moved += more.moved
+
+
+def _published(
+    changes: Changes, subject: str, now: datetime, incoming: Incoming
+) -> Iterator[Outgoing]:
+    for index, alert in enumerate(changes.alerts):
+        yield send(ALERTS, alert.alert_id, alert, of=incoming, index=index)
+    for identifier in changes.placed:
+        placed = ThreadOf(mention_id=identifier, subject=subject, at=now)
+        yield send(THREADS, identifier, placed, of=incoming)
+    events: list[GroupHit | Moved] = [*changes.hits, *changes.moved]
+    for event in events:
+        yield send(SUBJECT_EVENTS, event.subject, event, of=incoming)
+    for link in changes.links:
+        yield send(MANUAL_LINKS, link.author, link, of=incoming)
+
+
+def _answered(linked: Linked, incoming: Incoming) -> Iterator[Outgoing]:
+    """The brand's own message goes to the thread of the message that it answers."""
+    mention = linked.mention
+    answers = mention.parent or mention.root
+    if mention.from_brand and answers:
+        reply = Reply(
+            mention_id=mention.mention_id,
+            answers=answers,
+            author=mention.author.handle or mention.author.id,
+            at=mention.event_time,
+            observed_at=mention.observed_at,
+        )
+        yield send(THREADS, answers, reply, of=incoming)
+
+
+def _forwarded(record: Known, subject: str, incoming: Incoming) -> Outgoing:
+    """A person has said whose messages these are: there they go."""
+    topics: dict[type, Topic] = {Linked: LINKED, Action: ACTIONS}
+    topic = topics.get(type(record), SUBJECT_EVENTS)
+    return send(topic, subject, msgspec.structs.replace(record, subject=subject), of=incoming)

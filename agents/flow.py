@@ -1,16 +1,17 @@
 """What every hop is made of: batches in, batches out, state that is exact after a kill.
 
 A hop is an async generator: it takes batches of `Incoming` and yields, for each batch, one
-`Outcome`. Whoever runs it delivers the outputs, then the state, and only then acknowledges the
-batch. After a kill a batch may come again; every record tells where it first came from (`Origin`),
-and a state record knows the last origin it applied, so that nothing counts twice.
+`Outcome`. An empty batch is a tick: time has passed, and there is nothing to acknowledge. Whoever
+runs it delivers the outputs, then the state, and only then acknowledges the batch. After a kill a
+batch may come again; every record tells where it first came from (`Origin`), and a state record
+knows the last origin it applied, so that nothing counts twice.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, MutableMapping
 from contextlib import suppress
 from datetime import datetime
 from typing import Any, Final, Generic, NamedTuple, TypeVar
@@ -188,6 +189,8 @@ class Held(msgspec.Struct, Generic[S]):
 
     state: S
     applied: dict[str, int] = {}
+    partition: int = -1
+    """Where its key lives; -1 in a state of before this was kept."""
 
 
 class Ledger(Generic[S]):
@@ -212,6 +215,8 @@ class Ledger(Generic[S]):
         self._remembered = remembered
         self._cache: OrderedDict[bytes, Held[S]] = OrderedDict()
         self._touched: dict[bytes, int] = {}
+        self._gone: dict[bytes, int] = {}
+        self._saved: dict[bytes, bytes] = {}
 
     def open(self, key: str, incoming: Incoming) -> S | None:
         """The state of `key`, to be changed by this record; None if it did so before."""
@@ -219,10 +224,17 @@ class Ledger(Generic[S]):
         held = self._held(raw)
         path, position = incoming.source
         path = path if incoming.origin is None else f"{path}/{incoming.partition}"
-        self._touched[raw] = incoming.partition
+        held.partition = incoming.partition
+        self._touch(raw, held)
         if held.applied.get(path, -1) >= position:
             return None
         held.applied[path] = position
+        return held.state
+
+    def wake(self, key: str) -> S:
+        """The state of `key`, to be changed because its time has come."""
+        held = self._held(key.encode())
+        self._touch(key.encode(), held)
         return held.state
 
     def peek(self, key: str) -> S:
@@ -234,24 +246,59 @@ class Ledger(Generic[S]):
         keys = {bytes(key) for key in self._table} | set(self._cache)
         return {key.decode(): self._held(key).state for key in keys}
 
+    def scan(self) -> Iterator[tuple[str, int, S]]:
+        """Every key with its partition and state, decoded one by one, to be read."""
+        for key in {bytes(key) for key in self._table} | set(self._cache):
+            held = self._cache.get(key) or self._load(key)
+            yield key.decode(), held.partition, held.state
+
+    def forget(self, key: str) -> None:
+        """Nothing is kept of `key` any longer, nor what it had applied: only for the long quiet."""
+        raw = key.encode()
+        self._gone[raw] = self._held(raw).partition
+        self._touched.pop(raw, None)
+
     def drop(self, key: str) -> None:
-        """Forget a change that failed half-way: the durable copy counts again."""
+        """Forget a change that failed half-way: what was before it counts again."""
+        raw = key.encode()
+        saved = self._saved.pop(raw, None)
+        if saved is not None:
+            self._cache[raw] = decode(saved, self._kind)
+            return
         with suppress(KeyError):
-            del self._cache[key.encode()]
-        self._touched.pop(key.encode(), None)
+            del self._cache[raw]
+        self._touched.pop(raw, None)
 
     def clear(self) -> None:
         """Forget what is decoded: the partitions may have moved."""
         self._cache.clear()
         self._touched.clear()
+        self._gone.clear()
+        self._saved.clear()
 
     def written(self) -> list[Outgoing]:
         """Changelog records of what changed since the last call."""
         records = [self._write(key, partition) for key, partition in self._touched.items()]
+        records += [self._bury(key, partition) for key, partition in self._gone.items()]
         self._touched.clear()
+        self._gone.clear()
+        self._saved.clear()
         while len(self._cache) > self._remembered:
             self._cache.popitem(last=False)
         return records
+
+    def _touch(self, key: bytes, held: Held[S]) -> None:
+        if key in self._touched:
+            # An earlier record of the batch has changed it: that must outlive a failure of this.
+            self._saved[key] = encode(held)
+        self._gone.pop(key, None)
+        self._touched[key] = held.partition
+
+    def _bury(self, key: bytes, partition: int) -> Outgoing:
+        self._cache.pop(key, None)
+        with suppress(KeyError):
+            del self._table[key]
+        return Outgoing(self._topic.name, key, None, partition=partition)
 
     def _write(self, key: bytes, partition: int) -> Outgoing:
         value = encode(self._cache[key])

@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 from time import perf_counter
 from typing import TypeVar
 
@@ -14,11 +15,13 @@ from prometheus_client import CollectorRegistry
 from agents.brand import brand
 from agents.classify import classify
 from agents.deliver import Delivered, deliver
-from agents.escalate import Subject, escalating
+from agents.escalate import Escalation, Subject, escalating
 from agents.fit import fit
 from agents.flow import Hop, Ledger
 from agents.index import Known, Said, index
 from agents.normalise import normalise
+from agents.threads import Place, Threads, threads
+from agents.timetable import StreamClock, Timetable
 from listener.brand import BrandState
 from listener.calibrating import load_weights
 from listener.contacts import contacts_of
@@ -27,11 +30,12 @@ from listener.engine import Engine, attach, build_engine, open_table
 from listener.fit import SegmentState, band_of
 from listener.following import DirectoryReader
 from listener.identity import Guesser, guesser
+from listener.incidents import IncidentReader, Incidents
 from listener.lanes import Lane
 from listener.metrics import Metrics
 from listener.model import load_model
 from listener.policy import Policy
-from listener.ports import Judge, Sink
+from listener.ports import Clock, Judge, Sink
 from listener.records import Mention
 from listener.settings import Settings
 from listener.sinks.jsonlines import JsonLines
@@ -54,6 +58,9 @@ from listener.topics import (
     STATE_DELIVERIES,
     STATE_SEGMENTS,
     STATE_SUBJECTS,
+    STATE_THREADS,
+    SUBJECT_EVENTS,
+    THREADS,
     Topic,
 )
 
@@ -64,14 +71,21 @@ T = TypeVar("T")
 DRAIN_SECONDS = 10.0
 ALERT_GATHER = 0.005
 """Seconds that an alert may wait for others to share one write of state."""
+TICK = 1.0
+"""Seconds between two looks at the timers."""
 FIGURE_GATHER = 0.25
 """The same for figures that people watch: a brand's state is large, and written whole."""
+
+
+def wall_clock() -> datetime:
+    return datetime.now(UTC)
 
 
 class Application:
     """One worker: every hop of the flow, its state and its destinations."""
 
-    def __init__(self, settings: Settings, policy: Policy) -> None:
+    def __init__(self, settings: Settings, policy: Policy, *, clock: Clock = wall_clock) -> None:
+        self._clock = clock
         self.settings = settings
         self.policy = policy
         self.failed: asyncio.Future[str] = asyncio.get_running_loop().create_future()
@@ -80,13 +94,17 @@ class Application:
         self.directory = Directory(band=band_of)
         self.reader = DirectoryReader(self.directory, settings)
         self.contacts = contacts_of(settings)
+        self.incidents = Incidents()
+        self.incident_reader = IncidentReader(self.incidents, settings)
         self.judge: Judge = load_model(settings, policy)
         self.sinks = build_sinks(settings)
         self._inference = ThreadPoolExecutor(1, thread_name_prefix="inference")
         self._ledgers: list[Ledger[object]] = []
+        self._timetables: list[Timetable[object]] = []
         self._lanes: list[Lane] = []
         self._wire()
         self.engine.on_partitions_revoked.connect(self._release)
+        self.engine.on_rebalance_complete.connect(self._settle)
 
     def _wire(self) -> None:
         policy, mask = self.policy, mask_bytes
@@ -100,6 +118,7 @@ class Application:
         brands = self._ledger(STATE_BRANDS, BrandState)
         segments = self._ledger(STATE_SEGMENTS, SegmentState)
         deliveries = self._ledger(STATE_DELIVERIES, Delivered)
+        places = self._ledger(STATE_THREADS, Place)
         customers = self._ledger(STATE_CUSTOMERS, Known)
         authors = self._ledger(STATE_AUTHORS, Said)
 
@@ -131,9 +150,17 @@ class Application:
         )
         self._hop(
             "escalate",
-            [LINKED.name, ACTIONS.name],
-            escalating(subjects, escalation=policy.escalation, fit=policy.fit, mask=mask),
+            [LINKED.name, ACTIONS.name, SUBJECT_EVENTS.name],
+            escalating(self._escalation(subjects), mask=mask),
             gather=ALERT_GATHER,
+            tick=TICK,
+        )
+        self._hop(
+            "threads",
+            [THREADS.name],
+            threads(self._threads(places), mask=mask),
+            gather=ALERT_GATHER,
+            tick=TICK,
         )
         self._hop(
             "brand",
@@ -153,9 +180,37 @@ class Application:
             deliver(self.sinks, deliveries, mask=mask, count=self.metrics.delivered),
         )
 
+    def _escalation(self, subjects: Ledger[Subject]) -> Escalation:
+        escalation = Escalation(
+            subjects,
+            policy=self.policy.escalation,
+            fit=self.policy.fit,
+            clock=StreamClock(self._clock),
+            incidents=self.incidents,
+            owned=lambda: self._owned(LINKED),
+            judged=self.metrics.judged,
+        )
+        self._timetables.append(escalation.timetable)  # type: ignore[arg-type]  # only cleared
+        return escalation
+
+    def _threads(self, places: Ledger[Place]) -> Threads:
+        index = Threads(
+            places,
+            days=self.policy.escalation.thread_days,
+            clock=self._clock,
+            owned=lambda: self._owned(THREADS),
+        )
+        self._timetables.append(index.timetable)  # type: ignore[arg-type]  # only cleared
+        return index
+
+    def _owned(self, topic: Topic) -> set[int]:
+        assigned = self.engine.consumer.assignment()
+        return {place.partition for place in assigned if place.topic == topic.name}
+
     async def start(self) -> None:
         """Returns once every hop reads. Raises BrokerError if the broker cannot be reached."""
         await self.reader.start()
+        self.incident_reader.start()
         self.metrics.customers.set_function(lambda: len(self.directory))
         self.engine.finalize()
         await self.engine.start()
@@ -167,6 +222,7 @@ class Application:
             await lane.drain(deadline=DRAIN_SECONDS)
         await self.engine.stop()
         await self.reader.stop()
+        await self.incident_reader.stop()
         for sink in self.sinks:
             await sink.close()
         self._inference.shutdown()
@@ -177,13 +233,22 @@ class Application:
         self._ledgers.append(ledger)  # type: ignore[arg-type]  # only cleared, whatever it holds
         return ledger
 
-    def _hop(self, name: str, topics: Sequence[str], hop: Hop, *, gather: float = 0.0) -> None:
+    def _hop(
+        self,
+        name: str,
+        topics: Sequence[str],
+        hop: Hop,
+        *,
+        gather: float = 0.0,
+        tick: float | None = None,
+    ) -> None:
         lane = Lane(
             name,
             hop,
             engine=self.engine,
             limit=self.settings.batch,
             gather=gather,
+            tick=tick,
             watch=self.metrics,
             fatal=self._fail,
         )
@@ -209,6 +274,12 @@ class Application:
             await lane.drain(deadline=DRAIN_SECONDS)
         for ledger in self._ledgers:
             ledger.clear()
+        for timetable in self._timetables:
+            timetable.clear()
+
+    async def _settle(self, *_: object, **__: object) -> None:
+        for lane in self._lanes:
+            lane.settle()
 
     def _fail(self, lane: str, error: BaseException) -> None:
         logger.critical("the lane %s died: %r", lane, error, exc_info=error)

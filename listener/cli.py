@@ -193,6 +193,38 @@ def classify(
         typer.echo(line)
 
 
+@app.command()
+def backtest(
+    policy: Annotated[Path, typer.Option(help="The new policy, to be compared.")],
+    source: Annotated[
+        str, typer.Option("--from", help="A file of messages, or a time: the topic since then.")
+    ],
+    to: Annotated[str | None, typer.Option(help="End of the time, of a topic.")] = None,
+    format: Annotated[
+        str | None, typer.Option(help="Format of a raw file, to be judged here; none: linked.")
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Tell what a policy would have done with past messages, against the current one."""
+    settings, current = _start()
+    from listener.backtest import backtest as compare
+    from listener.backtest import messages_of, tables
+
+    new = load_policy(policy)
+    messages = messages_of(settings, current, source, to=to, format=format)
+    quiet = json or not out.is_terminal
+    with Progress(console=out, disable=quiet) as bar:
+        task = bar.add_task("played", total=2 * len(messages))
+        report = compare(
+            messages, new=new, current=current, progress=lambda n: bar.update(task, completed=n)
+        )
+    if json:
+        typer.echo(msgspec.json.encode(report).decode())
+        return
+    for part in tables(report):
+        out.print(part)
+
+
 @customers_app.command("import")
 def customers_import(
     file: Annotated[Path | None, typer.Argument(help="A .csv or .jsonl file of customers.")] = None,

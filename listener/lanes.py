@@ -59,9 +59,11 @@ class Lane:
         gather: float,
         watch: Watch,
         fatal: Callable[[str, BaseException], None],
+        tick: float | None = None,
     ) -> None:
         """`limit`: most records of a batch. `gather`: seconds that the first of a batch may wait
-        for more, where each batch costs a write of its state."""
+        for more, where each batch costs a write of its state. `tick`: seconds between two empty
+        batches, which tell the hop that time has passed; None: it has no timers."""
         self.name = name
         self._hop = hop
         self._engine = engine
@@ -69,6 +71,9 @@ class Lane:
         self._gather = gather
         self._watch = watch
         self._fatal = fatal
+        self._tick = tick
+        self._settled = False
+        self._last_tick = 0.0
         self._waiting: dict[TP, deque[Any]] = {}
         self._arrived = asyncio.Event()
         self._paused: set[TP] = set()
@@ -95,11 +100,16 @@ class Lane:
         record were processed before a forgotten one, that one would look like a repeat.
         """
         self._refused = self._engine.consumer_generation_id
+        self._settled = False
         self._waiting.clear()
         self._make_room()
         ends = perf_counter() + deadline
         while self._busy and perf_counter() < ends:
             await asyncio.sleep(0.01)
+
+    def settle(self) -> None:
+        """The partitions are settled and their state is restored: ticks may come."""
+        self._settled = True
 
     def _task(self, lane: Any) -> asyncio.Task[None]:
         task: asyncio.Task[None] = asyncio.ensure_future(lane)
@@ -137,14 +147,38 @@ class Lane:
             yield [incoming(event) for event in events]
 
     async def _take(self) -> list[Any]:
+        """What waits; nothing, if it is time for a tick."""
         while True:
             while not self._waiting:
                 self._arrived.clear()
-                await self._arrived.wait()
+                await self._something()
+                if self._time_has_come():
+                    return []
             if self._gather and sum(map(len, self._waiting.values())) < self._limit:
                 await asyncio.sleep(self._gather)
+            if self._time_has_come():
+                return []
             if events := list(islice(self._oldest(), self._limit)):
                 return events
+
+    async def _something(self) -> None:
+        """Returns when an event has arrived, or when it is time to look at the clock."""
+        if self._tick is None:
+            await self._arrived.wait()
+            return
+        with suppress(TimeoutError):
+            rest = self._last_tick + self._tick - perf_counter()
+            async with asyncio.timeout(rest if rest > 0 else self._tick):
+                await self._arrived.wait()
+
+    def _time_has_come(self) -> bool:
+        """Never between a rebalance and the restored state: what is due there is not known."""
+        if self._tick is None or perf_counter() < self._last_tick + self._tick:
+            return False
+        if not self._settled or self._engine.rebalancing or self._engine.in_recovery:
+            return False
+        self._last_tick = perf_counter()
+        return True
 
     def _oldest(self) -> Iterator[Any]:
         """Takes what waits, in each partition's order and by time stamp across them."""
@@ -160,7 +194,8 @@ class Lane:
             events: list[Any] = []
             if outcome.last:
                 events, began = self._taken.popleft()
-                self._watch.took(self.name, records=len(events), seconds=perf_counter() - began)
+                if events:
+                    self._watch.took(self.name, records=len(events), seconds=perf_counter() - began)
             await self._done.put((events, outcome))
             if not outcome.last:
                 # The hop has done something that cannot be undone: no more before it is on record.

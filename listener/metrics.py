@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
+from listener.records import Alert
+
 BATCH_BUCKETS = (1, 2, 4, 8, 16, 32, 64, 128, 256)
 SECONDS_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 
@@ -54,6 +56,12 @@ class Metrics:
             ["sink", "result"],
             registry=registry,
         )
+        self.judged_alerts = Counter(
+            "listener_alerts_judged_total",
+            "Alerts that a person ended, by verdict (right, wrong): precision is right's share.",
+            ["verdict"],
+            registry=registry,
+        )
         self.brand_risk = Gauge(
             "listener_brand_risk", "Brand risk, 0 to 100.", ["brand"], registry=registry
         )
@@ -71,6 +79,9 @@ class Metrics:
 
     def failed(self, hop: str, *, kind: str) -> None:
         self.failures.labels(hop, kind).inc()
+
+    def judged(self, alert: Alert, verdict: str) -> None:
+        self.judged_alerts.labels(verdict).inc()
 
     def delivered(self, sink: str, result: str) -> None:
         self.deliveries.labels(sink, result).inc()

@@ -75,4 +75,16 @@ def _convert(content: Any, *, where: str) -> Policy:
         if name not in FORMATS:
             known = ", ".join(sorted(FORMATS))
             raise PolicyError(f"{where}: sources.{topic}={name}: no such format; one of {known}")
+    _check_receivers(policy, where=where)
     return policy
+
+
+def _check_receivers(policy: Policy, *, where: str) -> None:
+    """A route may only tell receivers that the policy has, once it has any section of them."""
+    known = getattr(policy, "receivers", None)
+    missing = sorted(policy.escalation.receivers() - set(known)) if known is not None else []
+    if missing:
+        raise PolicyError(
+            f"{where}: escalation tells {', '.join(missing)}: no such receiver; add it to "
+            "`receivers`, or correct the route or schedule"
+        )

@@ -34,6 +34,7 @@ AlertState = Literal[
     "pending", "open", "acknowledged", "resolved", "suppressed", "expired", "reopened"
 ]
 Priority = Literal["P1", "P2", "P3"]
+AlertKind = Literal["trouble", "opportunity", "andon"]
 
 
 class Record(msgspec.Struct, frozen=True, kw_only=True):
@@ -286,6 +287,8 @@ class Alert(Record, frozen=True, kw_only=True):
 
     alert_id: str
     group_key: str
+    kind: AlertKind = "trouble"
+    """`opportunity`: somebody wants to buy; `andon`: one issue hits many customers."""
     state: AlertState
     priority: Priority
     score: float
@@ -308,12 +311,18 @@ class Alert(Record, frozen=True, kw_only=True):
     cycle: int = 1
     """Rises by one each time a resolved alert opens again."""
     assignee: str | None = None
+    route: str | None = None
+    """Name of the policy's route that took it."""
     receivers: tuple[str, ...] = ()
     """Names of the policy's receivers that are to be told now; none: every one."""
     step: int = 0
     """Step of its route: rises when nobody acknowledges in time."""
     repeat: int = 0
     """Times that an open alert has been said again, after each repeat interval."""
+    quiet: bool = False
+    """Nobody is told: nobody had heard of it before, or its source is gone."""
+    redacted: bool = False
+    """Every message behind it was deleted at its source."""
 
     @property
     def notice_id(self) -> str:
@@ -324,7 +333,8 @@ class Alert(Record, frozen=True, kw_only=True):
     @property
     def notifies(self) -> bool:
         """Whether anybody is told of this state at all."""
-        return self.state in ("open", "reopened", "acknowledged", "resolved")
+        told = self.state in ("open", "reopened", "acknowledged", "resolved")
+        return told and not self.quiet
 
 
 class Action(Record, frozen=True, kw_only=True, tag_field="type", tag="action"):
@@ -343,6 +353,67 @@ class Action(Record, frozen=True, kw_only=True, tag_field="type", tag="action"):
     """Of `silence`: this alert is suppressed until then."""
     customer_id: str | None = None
     """Of `link` and `unlink`: whose message it is, or is not."""
+
+
+# --- what becomes of threads elsewhere ------------------------------------------------------
+
+
+class ThreadOf(Record, frozen=True, kw_only=True, tag_field="type", tag="thread_of"):
+    """Whose thread a message or an answer belongs to. Key: `mention_id`."""
+
+    mention_id: str
+    subject: str
+    at: datetime
+
+
+class Reply(Record, frozen=True, kw_only=True, tag_field="type", tag="reply"):
+    """The brand's answer to a message. Key: `answers`, then the subject whose thread it is."""
+
+    mention_id: str
+    answers: str
+    """Mention id of the message that it answers."""
+    author: str
+    """The brand's account."""
+    at: datetime
+    observed_at: datetime
+    subject: str = ""
+
+
+class GroupHit(Record, frozen=True, kw_only=True, tag_field="type", tag="group_hit"):
+    """One customer whom one issue of one brand hit. Key: `subject`, which is the group's."""
+
+    subject: str
+    """`group:` and the group key."""
+    group_key: str
+    brand: str | None = None
+    issue: Issue
+    customer: str
+    """The subject who was hit."""
+    mention_id: str
+    model: ModelId
+    at: datetime
+    observed_at: datetime
+
+
+class Moved(Record, frozen=True, kw_only=True, tag_field="type", tag="moved"):
+    """An author's threads, on their way to a customer or back. Key: `subject`."""
+
+    subject: str
+    author: str
+    back: bool = False
+    customer_id: str
+    book: msgspec.Raw
+    """Threads as escalation keeps them."""
+    at: datetime
+
+
+class Gone(Record, frozen=True, kw_only=True, tag_field="type", tag="gone"):
+    """A message, or all of an author or customer, that was deleted. Key: `subject`."""
+
+    subject: str
+    mention_id: str | None = None
+    """None: everything of the subject."""
+    at: datetime
 
 
 # --- brand ----------------------------------------------------------------------------------

@@ -6,7 +6,7 @@ many subjects, so the parts of each mention travel once more, keyed by what they
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
@@ -18,7 +18,7 @@ DAY_MS: Final = 24 * 3600 * 1000
 class Topic(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     key: str
-    record: type | None
+    record: Any | None
     """None: bytes of other producers."""
     wide: bool = True
     """As many partitions as the setting says; otherwise one."""
@@ -49,6 +49,20 @@ ACTIONS: Final = Topic(
     key="subject",
     record=records.Action,
     help="What people did with alerts.",
+)
+SUBJECT_EVENTS: Final = Topic(
+    name="listener.subject.events",
+    key="subject",
+    record=records.Reply | records.GroupHit | records.Moved | records.Gone,
+    retention_ms=7 * DAY_MS,
+    help="What became elsewhere of a subject's threads: answers, group hits, moves, deletions.",
+)
+THREADS: Final = Topic(
+    name="listener.threads",
+    key="mention id",
+    record=records.ThreadOf | records.Reply | records.Forget,
+    retention_ms=7 * DAY_MS,
+    help="Whose thread a message belongs to, and the brand's answers to it.",
 )
 ALERTS: Final = Topic(
     name="listener.alerts",
@@ -134,6 +148,7 @@ STATE_SUBJECTS: Final = _state("subjects", LINKED)
 STATE_BRANDS: Final = _state("brands", BRAND_EVIDENCE)
 STATE_SEGMENTS: Final = _state("segments", FIT_EVIDENCE)
 STATE_DELIVERIES: Final = _state("deliveries", ALERTS)
+STATE_THREADS: Final = _state("threads", THREADS)
 STATE_CUSTOMERS: Final = _state("customers", CUSTOMERS)
 STATE_AUTHORS: Final = _state("authors", MANUAL_LINKS)
 
@@ -141,6 +156,8 @@ TOPICS: Final = (
     MENTIONS,
     LINKED,
     ACTIONS,
+    SUBJECT_EVENTS,
+    THREADS,
     ALERTS,
     BRAND_EVIDENCE,
     BRAND_RISK,
@@ -154,6 +171,7 @@ TOPICS: Final = (
     STATE_BRANDS,
     STATE_SEGMENTS,
     STATE_DELIVERIES,
+    STATE_THREADS,
     STATE_CUSTOMERS,
     STATE_AUTHORS,
 )

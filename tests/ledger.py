@@ -38,6 +38,13 @@ class Outcome(msgspec.Struct):
     brands: dict[str, BrandState]
     subjects: dict[bytes, Any]
     alerts: dict[str, tuple[str, str, float, tuple[str, ...], int]]
+    owners: dict[str, bytes]
+    """Alert → its subject."""
+    answered: set[bytes]
+    """Subjects whose messages the brand answered. Answers come by another way than messages, so
+    that in a replay at full speed the order of the two is not given."""
+    untold: set[str]
+    """Alerts of which nobody was to be told."""
     sent_again: int
     """Records on `listener.linked` beyond the first of each id."""
 
@@ -49,18 +56,28 @@ def outcome(settings: Settings) -> Outcome:
     brands = newest(settings, STATE_BRANDS.name, Held[BrandState])
     subjects = newest(settings, STATE_SUBJECTS.name, Held[Subject])
     alerts = newest(settings, ALERTS.name, Alert)
+    whose = {record.mention.mention_id: record.subject for record in linked}
+    answers = [r.mention.parent for r in linked if r.mention.from_brand and r.mention.parent]
     return Outcome(
+        owners={a.alert_id: a.subject.encode() for a in alerts.values()},
+        untold={a.alert_id for a in alerts.values() if a.quiet or a.state == "suppressed"},
+        answered={whose[parent].encode() for parent in answers if parent in whose},
         mentions=set(ids),
         dead={(letter.topic, letter.partition, letter.offset) for letter in letters},
         seen={key.decode(): held.state.seen for key, held in brands.items()},
         brands={key.decode(): held.state for key, held in brands.items()},
-        subjects={key: held.state for key, held in subjects.items()},
+        subjects={key: _timeless(held.state) for key, held in subjects.items()},
         alerts={
             a.alert_id: (a.state, a.priority, a.score, a.evidence, a.version)
             for a in alerts.values()
         },
         sent_again=len(ids) - len(set(ids)),
     )
+
+
+def _timeless(subject: Subject) -> Subject:
+    """Without what tells how far the stream lay behind the wall clock of that run."""
+    return msgspec.structs.replace(subject, pace=None)
 
 
 def wait_for_directory(settings: Settings, *, customers: int) -> None:
@@ -76,12 +93,15 @@ def wait_for_directory(settings: Settings, *, customers: int) -> None:
 
 
 def wait_for(settings: Settings, *, inputs: int, seconds: float) -> Outcome:
-    """The outcome once every input is linked or dead and the hops behind are quiet."""
+    """The outcome once every input is linked or dead, the hops behind are quiet and no alert waits
+    for its group any longer."""
     deadline = time.monotonic() + seconds
     before: Outcome | None = None
     while time.monotonic() < deadline:
         found = outcome(settings)
-        if len(found.mentions) + len(found.dead) >= inputs and found == before:
+        complete = len(found.mentions) + len(found.dead) >= inputs
+        waits = any(state == "pending" for state, *_ in found.alerts.values())
+        if complete and not waits and found == before:
             return found
         before = found
         time.sleep(2)

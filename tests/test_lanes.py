@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from types import SimpleNamespace
 from typing import Any
 
+import pytest
 from faust.types import TP
 from hypothesis import given
 from hypothesis import strategies as st
@@ -38,14 +39,17 @@ async def nothing(batches: Batches) -> AsyncIterator[Outcome]:
         yield Outcome([])
 
 
-def lane(consumer: Consumer) -> Lane:
-    engine = SimpleNamespace(consumer=consumer, consumer_generation_id=1)
+def lane(consumer: Consumer, *, tick: float | None = None) -> Lane:
+    engine = SimpleNamespace(
+        consumer=consumer, consumer_generation_id=1, rebalancing=False, in_recovery=False
+    )
     return Lane(
         "test",
         nothing,
         engine=engine,
         limit=LIMIT,
         gather=0.0,
+        tick=tick,
         watch=Silent(),
         fatal=lambda name, error: None,
     )
@@ -108,3 +112,28 @@ async def test_what_was_forgotten_for_a_rebalance_is_not_taken_in_again() -> Non
     await subject.drain(deadline=1.0)
     subject._put(event(0, FULL * LIMIT, 1.0))
     assert not subject._waiting and not consumer.full
+
+
+async def test_a_tick_is_an_empty_batch_whether_or_not_anything_waits() -> None:
+    """Timers go on under load, and when nobody writes."""
+    subject = lane(Consumer(), tick=0.01)
+    subject.settle()
+    assert await subject._take() == []
+    subject._put(event(0, 0, 1.0))
+    assert len(await subject._take()) == 1
+    await asyncio.sleep(0.02)
+    subject._put(event(0, 1, 1.0))
+    assert await subject._take() == []
+    assert len(await subject._take()) == 1
+
+
+async def test_no_tick_between_a_rebalance_and_the_restored_state() -> None:
+    """What is due there is not known."""
+    subject = lane(Consumer(), tick=0.01)
+    subject.settle()
+    await subject.drain(deadline=1.0)
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.1):
+            await subject._take()
+    subject.settle()
+    assert await subject._take() == []

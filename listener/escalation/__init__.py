@@ -1,7 +1,29 @@
 """Which message wakes a person, and what becomes of it (definitions §3)."""
 
-from listener.escalation.lifecycle import SubjectState, act, escalate
-from listener.escalation.policy import EscalationPolicy
+from listener.escalation.actions import act
+from listener.escalation.andon import strike
+from listener.escalation.conversations import answer
+from listener.escalation.forgetting import redact
+from listener.escalation.lifecycle import hear
+from listener.escalation.moves import arrive
+from listener.escalation.policy import EscalationPolicy, Given
 from listener.escalation.score import Score, score
+from listener.escalation.state import Changes, SubjectState
+from listener.escalation.timers import next_due, tick
 
-__all__ = ["EscalationPolicy", "Score", "SubjectState", "act", "escalate", "score"]
+__all__ = [
+    "Changes",
+    "EscalationPolicy",
+    "Given",
+    "Score",
+    "SubjectState",
+    "act",
+    "answer",
+    "arrive",
+    "hear",
+    "next_due",
+    "redact",
+    "score",
+    "strike",
+    "tick",
+]

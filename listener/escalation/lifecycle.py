@@ -1,225 +1,220 @@
-"""From scores to alerts: one alert for each subject and issue, open until it is resolved."""
+"""From a customer's message to alerts: one for each subject and issue, until it is resolved."""
 
 from __future__ import annotations
 
-import hashlib
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Final
 
 import msgspec
 
-from listener.escalation.policy import EscalationPolicy
+from listener.escalation import notices
+from listener.escalation.conversations import conversation, follow_up, settle
+from listener.escalation.notices import begin, due_at, restamp
+from listener.escalation.opportunity import give_way, opportunity
+from listener.escalation.policy import Given
 from listener.escalation.score import Facts, Score, score
-from listener.records import Action, Alert, Issue, Linked, Priority
+from listener.escalation.state import (
+    RANK,
+    RINGING,
+    Book,
+    Changes,
+    SubjectState,
+    Thread,
+    digest,
+    remember,
+)
+from listener.escalation.waiting import arm, waited, waits_for_answer
+from listener.records import Alert, GroupHit, Linked
 
 EVIDENCE: Final = 20
 SNIPPET: Final = 200
-_RANK: Final[dict[Priority, int]] = {"P1": 3, "P2": 2, "P3": 1}
-_STANDING_OPEN: Final = ("pending", "open", "acknowledged", "reopened")
+AUTHORS: Final = 5
+PIECES: Final = timedelta(minutes=10)
+"""Messages that follow each other within this time are one, written in pieces."""
 
 
-class Thread(msgspec.Struct):
-    """One subject's trouble with one issue."""
-
-    last: datetime
-    waiting_since: datetime | None = None
-    """Since when the customer waits for an answer; None while we wait for the customer."""
-    root: str = ""
-    """Mention id of the thread's first message: what counts as the same thread."""
-    alert: Alert | None = None
-
-
-class SubjectState(msgspec.Struct):
-    """Threads of one subject by issue. Bounded: one an issue, dropped after 30 quiet days."""
-
-    threads: dict[Issue, Thread] = {}
-
-
-def escalate(
-    linked: Linked, state: SubjectState, policy: EscalationPolicy, *, now: datetime
-) -> list[Alert]:
-    """Takes a message into the subject's state; returns the alert that it opened or changed."""
-    _expire(state, policy, now=now)
-    labels = linked.judgement.labels
-    mention = linked.mention
-    if labels is None or mention.from_brand or mention.repost_of is not None:
-        return []
-    issue = labels.top_issue
-    found = score(linked, _facts(state, issue, linked, policy, now=now), policy)
-    alert = _decide(linked, issue, state, found, policy, now=now)
-    if alert is not None or labels.complaint >= policy.complaint_floor:
-        _keep(state, issue, linked, alert, now=now)
-    return [alert] if alert is not None else []
+def hear(linked: Linked, state: SubjectState, given: Given) -> Changes:
+    """Takes a customer's message into the subject's state. `tick` comes first."""
+    changes = Changes()
+    labels, mention = linked.judgement.labels, linked.mention
+    if mention.from_brand or mention.repost_of is not None:
+        return changes
+    book = state.guests.get(mention.author_key, state.own)
+    if mention.op == "update":
+        _requote(book, linked, changes)
+    if labels is None or _known(book, mention.mention_id):
+        return changes
+    talk = conversation(book, mention)
+    key = talk or labels.top_issue
+    facts = _facts(state, book.threads.get(key), linked, given)
+    found = score(linked, facts, given.policy)
+    if found.priority is not None or labels.complaint >= given.policy.complaint_floor:
+        _trouble(linked, book, key, found, changes, given)
+    else:
+        follow_up(linked, book, talk, changes, given)
+        opportunity(linked, state, book, changes, given)
+    return changes
 
 
-def act(action: Action, state: SubjectState, policy: EscalationPolicy) -> list[Alert]:
-    """What a person did with one alert; a second resolve changes nothing."""
-    for thread in state.threads.values():
-        if thread.alert is not None and thread.alert.alert_id == action.alert_id:
-            changed = _acted(action, thread.alert)
-            if changed is not None:
-                thread.alert = changed
-                thread.waiting_since = None
-                return [changed]
-    return []
+def _known(book: Book, mention_id: str) -> bool:
+    return any(mention_id in thread.heard for thread in book.threads.values())
 
 
-def _acted(action: Action, alert: Alert) -> Alert | None:
-    if alert.state not in _STANDING_OPEN:
-        return None
-    if action.kind == "acknowledge":
-        if alert.state == "acknowledged":
-            return None
-        return msgspec.structs.replace(
-            alert,
-            state="acknowledged",
-            acknowledged_by=action.actor,
-            acknowledged_at=action.at,
-            version=alert.version + 1,
-        )
-    if action.kind not in ("resolve", "wrong"):
-        return None
-    return msgspec.structs.replace(
-        alert, state="resolved", resolved_at=action.at, version=alert.version + 1
-    )
-
-
-def _expire(state: SubjectState, policy: EscalationPolicy, *, now: datetime) -> None:
-    limit = now - timedelta(days=policy.thread_days)
-    for issue in [i for i, thread in state.threads.items() if thread.last < limit]:
-        del state.threads[issue]
-
-
-def _facts(
-    state: SubjectState, issue: Issue, linked: Linked, policy: EscalationPolicy, *, now: datetime
-) -> Facts:
-    thread = state.threads.get(issue)
-    others = sum(_unsolved(t) for i, t in state.threads.items() if i != issue)
-    came_again = int(thread is not None and _unsolved(thread) and _follows_up(thread, linked))
-    waiting = thread.waiting_since if thread else None
-    minutes = max((now - waiting).total_seconds() / 60, 0.0) if waiting else 0.0
+def _facts(state: SubjectState, thread: Thread | None, linked: Linked, given: Given) -> Facts:
+    others = sum(t.unsolved for t in state.threads() if t is not thread and _trouble_of(t))
+    if thread is None:
+        return Facts(unsolved=others)
+    again = thread.unsolved and linked.mention.event_time - thread.last >= PIECES
     return Facts(
-        unsolved=others + came_again,
-        waiting_minutes=minutes,
-        relapsed=_relapsed(thread, policy, now=now),
+        unsolved=others + int(again),
+        waiting_minutes=waited(thread, linked.mention.event_time, given.policy) / 60,
+        relapsed=_relapsed(thread, given),
     )
 
 
-def _unsolved(thread: Thread) -> bool:
-    return thread.alert is None or thread.alert.state in _STANDING_OPEN
+def _trouble_of(thread: Thread) -> bool:
+    return thread.alert is None or thread.alert.kind == "trouble"
 
 
-def _follows_up(thread: Thread, linked: Linked) -> bool:
-    """Another message on the same issue that is not a part of one written in pieces."""
-    return (linked.mention.event_time - thread.last) >= timedelta(minutes=10)
-
-
-def _relapsed(thread: Thread | None, policy: EscalationPolicy, *, now: datetime) -> bool:
-    alert = thread.alert if thread else None
+def _relapsed(thread: Thread, given: Given) -> bool:
+    alert = thread.alert
     if alert is None or alert.state != "resolved" or alert.resolved_at is None:
         return False
-    return now - alert.resolved_at < timedelta(days=policy.relapse_days)
+    return given.now - alert.resolved_at < timedelta(days=given.policy.relapse_days)
 
 
-def _decide(
-    linked: Linked,
-    issue: Issue,
-    state: SubjectState,
-    found: Score,
-    policy: EscalationPolicy,
-    *,
-    now: datetime,
-) -> Alert | None:
-    thread = state.threads.get(issue)
-    alert = thread.alert if thread else None
-    if alert is None:
-        return _opened(linked, issue, found, policy, now=now)
-    if alert.state in _STANDING_OPEN:
-        return _grown(alert, linked, found, policy)
-    return _reopened(alert, linked, issue, found, policy, now=now)
+def _trouble(
+    linked: Linked, book: Book, key: str, found: Score, changes: Changes, given: Given
+) -> None:
+    thread = book.threads.get(key)
+    relapsed = thread is not None and _relapsed(thread, given)
+    thread = _keep(linked, book, key, changes, given)
+    if thread.standing:
+        _grow(thread, linked, found, changes, given)
+    elif found.priority is not None:
+        thread.relapse = relapsed
+        thread.spent = 0.0
+        begin(thread, _fresh(linked, book, key, found, given), changes, given)
+        thread.quoted = linked.mention.mention_id
+        thread.due["expire"] = thread.last + timedelta(days=given.policy.thread_days)
+        changes.hits += _hit(thread, linked)
+        give_way(book, changes, at=linked.mention.event_time)
+    elif waits_for_answer(linked, given.policy):
+        thread.draft = _fresh(linked, book, key, found, given)
+        arm(thread, given.policy)
+    settle(book, key, linked.mention.mention_id, changes, given)
 
 
-def _opened(
-    linked: Linked, issue: Issue, found: Score, policy: EscalationPolicy, *, now: datetime
-) -> Alert | None:
-    if found.priority is None:
-        return None
+def _keep(linked: Linked, book: Book, key: str, changes: Changes, given: Given) -> Thread:
+    """The message becomes a part of its thread, and the customer waits."""
     mention = linked.mention
+    thread = book.threads.setdefault(key, Thread(last=mention.event_time))
+    thread.last = max(thread.last, mention.event_time)
+    thread.waiting_since = thread.waiting_since or mention.event_time
+    thread.solved = False
+    thread.channel = mention.channel
+    thread.segment = linked.standing.segment if linked.standing else ""
+    thread.due["expire"] = thread.last + timedelta(days=given.policy.thread_days)
+    if mention.author_key not in thread.authors:
+        thread.authors = [*thread.authors, mention.author_key][-AUTHORS:]
+    remember(thread, mention.mention_id)
+    changes.placed.append(mention.mention_id)
+    return thread
+
+
+def _fresh(linked: Linked, book: Book, key: str, found: Score, given: Given) -> Alert:
+    """The alert of a new cycle, with the evidence of those before it."""
+    priority = found.priority or "P3"
+    mention, labels = linked.mention, linked.judgement.labels
+    assert labels is not None
+    thread = book.threads[key]
+    old = thread.alert
+    version, cycle = (old.version, old.cycle) if old else book.past.pop(key, (0, 0))
     brand = mention.brands[0] if mention.brands else None
+    issue = old.issue if old else labels.top_issue
     return Alert(
-        alert_id=_digest(linked.subject, issue),
-        group_key=_digest(brand or "", issue),
-        state="open",
-        priority=found.priority,
+        alert_id=old.alert_id if old else digest(book.author or linked.subject, key),
+        group_key=digest(brand or "", issue),
+        state="pending",
+        priority=priority,
         score=found.value,
         reasons=found.reasons,
         subject=linked.subject,
         brand=brand,
         issue=issue,
-        opened_at=now,
-        due_at=now + timedelta(minutes=policy.sla_minutes[found.priority]),
-        evidence=(mention.mention_id,),
+        opened_at=mention.event_time,
+        due_at=due_at(thread, priority, given, opened=mention.event_time),
+        evidence=(*(old.evidence if old else ()), mention.mention_id)[-EVIDENCE:],
         snippet=mention.text[:SNIPPET],
         permalink=mention.uri,
         link=linked.link,
         model=linked.judgement.model,
+        version=version + 1,
+        cycle=cycle + 1,
+        assignee=old.assignee if old else None,
     )
 
 
-def _grown(alert: Alert, linked: Linked, found: Score, policy: EscalationPolicy) -> Alert | None:
-    """More evidence; the priority of an open alert only rises, and its due time only nears."""
-    mention_id = linked.mention.mention_id
-    if mention_id in alert.evidence:
-        return None
-    rises = found.priority is not None and _RANK[found.priority] > _RANK[alert.priority]
+def _grow(thread: Thread, linked: Linked, found: Score, changes: Changes, given: Given) -> None:
+    """More evidence; the priority of a standing alert only rises."""
+    alert = thread.alert
+    assert alert is not None
+    if alert.redacted:
+        _speak_again(thread, linked, given)
     stronger = found.value > alert.score
-    priority = found.priority if rises and found.priority else alert.priority
-    due = alert.opened_at + timedelta(minutes=policy.sla_minutes[priority])
-    return msgspec.structs.replace(
-        alert,
-        priority=priority,
+    changes.change(
+        thread,
         score=max(alert.score, found.value),
-        reasons=found.reasons if stronger or rises else alert.reasons,
-        due_at=due,
-        evidence=(*alert.evidence, mention_id)[-EVIDENCE:],
-        version=alert.version + 1,
+        reasons=found.reasons if stronger else alert.reasons,
+        evidence=(*alert.evidence, linked.mention.mention_id)[-EVIDENCE:],
+        due_at=due_at(thread, alert.priority, given),
     )
+    highest = max(alert.priority, thread.raised or alert.priority, key=RANK.__getitem__)
+    if found.priority is not None and RANK[found.priority] > RANK[highest]:
+        notices.rise(thread, found.priority, changes, given)
+    elif alert.state in RINGING:
+        restamp(thread, changes, given)
 
 
-def _reopened(
-    alert: Alert,
-    linked: Linked,
-    issue: Issue,
-    found: Score,
-    policy: EscalationPolicy,
-    *,
-    now: datetime,
-) -> Alert | None:
-    fresh = _opened(linked, issue, found, policy, now=now)
-    if fresh is None:
-        return None
-    recent = alert.resolved_at is not None and now - alert.resolved_at < timedelta(
-        days=policy.relapse_days
+def _speak_again(thread: Thread, linked: Linked, given: Given) -> None:
+    """All that the alert stood on is gone, but the customer has written anew."""
+    alert = thread.alert
+    assert alert is not None
+    thread.alert = msgspec.structs.replace(
+        alert,
+        redacted=False,
+        quiet=thread.told_at is None and alert.state == "acknowledged",
+        snippet=linked.mention.text[:SNIPPET],
+        permalink=linked.mention.uri,
     )
-    return msgspec.structs.replace(
-        fresh,
-        state="reopened" if recent else "open",
-        version=alert.version + 1,
-        cycle=alert.cycle + 1,
-    )
+    thread.quoted = linked.mention.mention_id
+    if alert.state in RINGING:
+        thread.due["repeat"] = given.later(given.policy.timing.repeat_interval)
+    elif alert.state in ("pending", "suppressed"):
+        thread.due["open"] = given.later(given.policy.timing.group_wait)
 
 
-def _keep(
-    state: SubjectState, issue: Issue, linked: Linked, alert: Alert | None, *, now: datetime
-) -> None:
-    old = state.threads.get(issue)
-    if old is None:
-        state.threads[issue] = Thread(now, now, linked.mention.thread, alert)
-        return
-    old.last = max(old.last, now)
-    old.waiting_since = old.waiting_since or now
-    old.alert = alert or old.alert
+def _requote(book: Book, linked: Linked, changes: Changes) -> None:
+    """The author changed the text: the alert shows the new one."""
+    for thread in book.threads.values():
+        if thread.alert is not None and thread.quoted == linked.mention.mention_id:
+            changes.change(thread, snippet=linked.mention.text[:SNIPPET])
 
 
-def _digest(*parts: str) -> str:
-    return hashlib.sha256("\x1f".join(parts).encode()).hexdigest()[:16]
+def _hit(thread: Thread, linked: Linked) -> list[GroupHit]:
+    """What the group of this brand and issue must know."""
+    alert, mention = thread.alert, linked.mention
+    assert alert is not None
+    return [
+        GroupHit(
+            subject=f"group:{alert.group_key}",
+            group_key=alert.group_key,
+            brand=alert.brand,
+            issue=alert.issue,
+            customer=alert.subject,
+            mention_id=mention.mention_id,
+            model=alert.model,
+            at=mention.event_time,
+            observed_at=mention.observed_at,
+        )
+    ]

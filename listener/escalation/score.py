@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from math import log, log1p
+from math import exp, log, log1p
 from typing import Final
 
 import msgspec
@@ -43,13 +43,13 @@ def score(linked: Linked, facts: Facts, policy: EscalationPolicy) -> Score:
         return Score(value=1.0, priority="P1", reasons=hard)
     inputs = _inputs(linked, labels, facts, policy)
     value, reasons = _noisy_or(inputs, policy)
-    priority = _priority(value, policy) if _may_alert(linked, labels, policy) else None
+    priority = _priority(value, policy) if may_alert(linked, policy) else None
     return Score(value=value, priority=priority, reasons=reasons)
 
 
 def _hard(linked: Linked, labels: Labels, policy: EscalationPolicy) -> tuple[Reason, ...]:
     """Hard rules need a message to the company: a crime report is not ours to answer."""
-    if not _ours(linked, labels, policy):
+    if not ours(linked, labels, policy):
         return ()
     return tuple(
         Reason(code=flag, contribution=1.0)
@@ -58,19 +58,21 @@ def _hard(linked: Linked, labels: Labels, policy: EscalationPolicy) -> tuple[Rea
     )
 
 
-def _ours(linked: Linked, labels: Labels, policy: EscalationPolicy) -> bool:
+def ours(linked: Linked, labels: Labels, policy: EscalationPolicy) -> bool:
     mention = linked.mention
     return (
         any(b not in policy.rivals for b in mention.brands) or mention.channel != "public"
     ) and labels.top_issue != "none"
 
 
-def _may_alert(linked: Linked, labels: Labels, policy: EscalationPolicy) -> bool:
+def may_alert(linked: Linked, policy: EscalationPolicy) -> bool:
     """A label that is unsure never raises an alert alone: complaint or churn must be sure."""
-    unsure = linked.judgement.unsure
+    labels, unsure = linked.judgement.labels, linked.judgement.unsure
+    if labels is None:
+        return False
     complains = labels.complaint >= policy.complaint_floor and "complaint" not in unsure
     leaves = labels.flags.get("churn", 0.0) >= policy.complaint_floor and "churn" not in unsure
-    return (complains or leaves) and _ours(linked, labels, policy)
+    return (complains or leaves) and ours(linked, labels, policy)
 
 
 def _inputs(
@@ -119,6 +121,25 @@ def _noisy_or(
     ]
     found.sort(key=lambda reason: (-reason.contribution, reason.code))
     return round(value, 4), tuple(found)
+
+
+def overdue(found: Score, share: float, policy: EscalationPolicy) -> Score:
+    """A score whose message has waited for `share` of the SLA's target since, 1 at breach."""
+    if found.value <= 0:
+        found = Score(value=_CERTAIN, priority=None, reasons=())
+    lost = -log(max(1 - found.value, _CERTAIN))
+    waits = -log(max(1 - policy.weights.get("sla", 0.0) * min(share, 1.0), _CERTAIN))
+    losses = {r.code: lost * r.contribution / found.value for r in found.reasons if r.code != "sla"}
+    losses["sla"] = waits
+    total = sum(losses.values()) or _CERTAIN
+    value = 1 - exp(-total)
+    reasons = [
+        Reason(code=code, contribution=round(value * loss / total, 4))
+        for code, loss in losses.items()
+        if loss > 0
+    ]
+    reasons.sort(key=lambda reason: (-reason.contribution, reason.code))
+    return Score(value=round(value, 4), priority=_priority(value, policy), reasons=tuple(reasons))
 
 
 def _priority(value: float, policy: EscalationPolicy) -> Priority | None:

@@ -1,16 +1,28 @@
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import msgspec
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from listener.escalation import EscalationPolicy, SubjectState, act, escalate, score
+from listener.errors import InvalidMessage
+from listener.escalation import EscalationPolicy, Given, SubjectState, act, hear, score, tick
 from listener.escalation.score import Facts
-from listener.records import Action, Alert, Labels, Link, Standing
+from listener.records import Action, Alert, Labels, Link, Linked, Standing
 from tests.worlds import NOW, labels, linked
 
 POLICY = EscalationPolicy()
+
+
+def escalate(
+    message: Linked, state: SubjectState, policy: EscalationPolicy, *, now: datetime
+) -> list[Alert]:
+    """What is due first, then the message."""
+    given = Given(policy=policy, now=now)
+    return [*tick(state, given).alerts, *hear(message, state, given).alerts]
+
+
 shares = st.floats(0, 1)
 facts = st.builds(
     Facts,
@@ -29,9 +41,14 @@ def flagged(flag: str) -> Labels:
     return msgspec.structs.replace(plain, flags=plain.flags | {flag: 0.9})
 
 
-def resolve(alert: Alert) -> Action:
+def resolve(alert: Alert, action: str = "1") -> Action:
     return Action(
-        action_id="1", alert_id=alert.alert_id, subject="x:ann", kind="resolve", actor="me", at=NOW
+        action_id=action,
+        alert_id=alert.alert_id,
+        subject="x:ann",
+        kind="resolve",
+        actor="me",
+        at=NOW,
     )
 
 
@@ -93,13 +110,13 @@ def test_the_same_subject_and_issue_is_one_alert_that_grows() -> None:
     """Grouping by dedup key: more evidence, a higher version, the same id."""
     state = SubjectState()
     (first,) = escalate(angry(1), state, POLICY, now=NOW)
-    (second,) = escalate(
-        angry(2, at=NOW + timedelta(hours=1)), state, POLICY, now=NOW + timedelta(hours=1)
-    )
-    assert second.alert_id == first.alert_id
-    assert second.version == first.version + 1
+    later = NOW + timedelta(hours=1)
+    opened, second = escalate(angry(2, at=later), state, POLICY, now=later)[:2]
+    assert second.alert_id == opened.alert_id == first.alert_id
+    assert [first.version, opened.version, second.version] == [1, 2, 3]
+    assert (first.state, opened.state) == ("pending", "open")
     assert second.evidence == ("x:1", "x:2")
-    assert second.notice_id == first.notice_id or second.priority != first.priority
+    assert second.notice_id == opened.notice_id
 
 
 def test_the_same_message_twice_changes_nothing() -> None:
@@ -110,16 +127,19 @@ def test_the_same_message_twice_changes_nothing() -> None:
 
 
 def test_a_resolved_alert_is_resolved_once_and_may_reopen() -> None:
-    """Exactly one resolved notice; the same trouble within seven days reopens it."""
+    """Exactly one resolved notice; the same trouble within seven days reopens it, with what was."""
     state = SubjectState()
     (alert,) = escalate(angry(1), state, POLICY, now=NOW)
-    (solved,) = act(resolve(alert), state, POLICY)
+    (solved,) = act(resolve(alert), state, Given(policy=POLICY, now=NOW)).alerts
     assert solved.state == "resolved"
-    assert act(resolve(alert), state, POLICY) == []
+    with pytest.raises(InvalidMessage, match="the alert is resolved"):
+        act(resolve(alert, action="2"), state, Given(policy=POLICY, now=NOW))
     later = NOW + timedelta(days=2)
-    (again,) = escalate(angry(2, at=later), state, POLICY, now=later)
-    assert (again.state, again.cycle) == ("reopened", 2)
+    (pending,) = escalate(angry(2, at=later), state, POLICY, now=later)
+    again = tick(state, Given(policy=POLICY, now=later + timedelta(seconds=30))).alerts[-1]
+    assert (pending.state, again.state, again.cycle) == ("pending", "reopened", 2)
     assert "relapse" in {reason.code for reason in again.reasons}
+    assert again.evidence == ("x:1", "x:2")
 
 
 def test_quiet_threads_are_dropped() -> None:
@@ -129,7 +149,7 @@ def test_quiet_threads_are_dropped() -> None:
     later = NOW + timedelta(days=31)
     calm = labels(complaint=0.0, issue="feature")
     escalate(linked(2, judged=calm, at=later), state, POLICY, now=later)
-    assert state.threads == {}
+    assert state.threads() == []
 
 
 def test_state_survives_its_encoding() -> None:

@@ -11,8 +11,10 @@ import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
+import yaml
 
 from listener.cluster import create_topics
 from listener.demo.story import people, policy_text, story
@@ -42,8 +44,16 @@ def stream() -> list[RawRecord]:
 def policy(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("faults") / "policy.yaml"
     chosen = os.environ.get("LISTENER_FAULT_POLICY")
-    path.write_text(Path(chosen).read_text() if chosen else policy_text())
+    path.write_text(Path(chosen).read_text() if chosen else comparable(policy_text()))
     return path
+
+
+def comparable(text: str) -> str:
+    """Without what depends on how long a run takes: incidents that another hop finds sooner or
+    later, and repeats that fall due while the test waits."""
+    policy = yaml.safe_load(text)
+    policy["escalation"] |= {"inhibit": False, "timing": {"repeats": 0}}
+    return yaml.safe_dump(policy)
 
 
 def prepared(kafka: ApacheKafka, policy: Path) -> Settings:
@@ -85,22 +95,45 @@ def calm(policy: Path) -> Iterator[Calm]:
         yield Calm(found, told)
 
 
+def heard(found: Outcome) -> dict[bytes, list[str]]:
+    """Subject → every message and answer that is in one of its threads."""
+    return {
+        key: sorted(i for thread in subject.escalation.threads() for i in thread.heard)
+        for key, subject in found.subjects.items()
+        if not key.startswith(b"group:")
+    }
+
+
+def _own(subjects: dict[bytes, Any], found: Outcome) -> dict[bytes, Any]:
+    """Those whose state depends on nothing but their own messages, which have one order."""
+    return {
+        key: state
+        for key, state in subjects.items()
+        if key not in found.answered and not key.startswith(b"group:")
+    }
+
+
+def _alerts(found: Outcome) -> dict[str, Any]:
+    return {i: a for i, a in found.alerts.items() if found.owners[i] in _own(found.subjects, found)}
+
+
 def same(found: Outcome, told: Receiver, calm: Calm, *, repeats: int) -> None:
     """With one partition everything is in order, so that every byte of state must agree; with more
-    the brands' windows depend on what comes first, but their counts do not."""
+    the brands' windows depend on what comes first, but their counts do not. Of a customer whom the
+    brand answered only what was heard must agree (see `Outcome.answered`)."""
     assert found.mentions == calm.found.mentions
     assert len(found.dead) == len(calm.found.dead)
     assert found.seen == calm.found.seen
-    strangers = {k: v for k, v in found.subjects.items() if not k.startswith(b"customer:")}
+    strangers = {k: v for k, v in _own(found.subjects, found).items() if b"customer:" not in k}
     assert strangers == {k: calm.found.subjects[k] for k in strangers}
-    assert found.alerts.keys() == calm.found.alerts.keys()
     if PARTITIONS == 1:
         assert found.brands == calm.found.brands
-        assert found.subjects == calm.found.subjects
-        assert found.alerts == calm.found.alerts
+        assert _own(found.subjects, found) == _own(calm.found.subjects, calm.found)
+        assert _alerts(found) == _alerts(calm.found)
+        assert heard(found) == heard(calm.found)
     # By its key a receiver knows a notice that was under way when the worker died.
     assert sum(n - 1 for n in told.keys.values()) <= repeats
-    assert {key.partition(":")[0] for key in told.keys} == set(found.alerts)
+    assert set(found.alerts) - {key.partition(":")[0] for key in told.keys} <= found.untold
 
 
 def test_kills_of_the_worker_lose_nothing_and_count_nothing_twice(
