@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, MutableMapping
 from contextlib import suppress
 from datetime import datetime
 from typing import Any, Final, Generic, NamedTuple, TypeVar
@@ -223,6 +223,17 @@ class Ledger(Generic[S]):
     def peek(self, key: str) -> S:
         """The state of `key`, to be read."""
         return self._held(key.encode()).state
+
+    def amend(self, key: str, partition: int) -> S:
+        """The state of `key`, to be changed by something that is no record of its topic."""
+        raw = key.encode()
+        self._touched[raw] = partition
+        return self._held(raw).state
+
+    def encoded(self) -> Iterator[tuple[str, bytes]]:
+        """Every durable copy as it is, to be searched without decoding all."""
+        for key in list(self._table):
+            yield bytes(key).decode(), self._table[key]
 
     def states(self) -> dict[str, S]:
         """Every state there is, decoded: for tables of a few hundred keys."""

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import random
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 from time import perf_counter
 from typing import TypeVar
 
@@ -13,13 +15,16 @@ from prometheus_client import CollectorRegistry
 
 from agents.brand import brand
 from agents.classify import classify
-from agents.deliver import Delivered, deliver
+from agents.deliver import Deliver
 from agents.escalate import Subject, escalating
 from agents.fit import fit
 from agents.flow import Hop, Ledger
 from agents.index import Known, index
 from agents.normalise import normalise
+from agents.notices import Delivered
+from agents.outlet import Outlet
 from listener.brand import BrandState
+from listener.delivery import build_sinks
 from listener.directory import Directory, DirectoryReader
 from listener.engine import Engine, attach, build_engine, open_table
 from listener.fit import SegmentState, band_of
@@ -27,10 +32,8 @@ from listener.lanes import Lane
 from listener.metrics import Metrics
 from listener.model import load_model
 from listener.policy import Policy
-from listener.ports import Judge, Sink
+from listener.ports import Judge
 from listener.settings import Settings
-from listener.sinks.jsonlines import JsonLines
-from listener.sinks.webhook import Webhook
 from listener.sources import FORMATS
 from listener.sources.masking import mask_bytes
 from listener.sources.prepare import Preparer
@@ -42,6 +45,7 @@ from listener.topics import (
     FIT_EVIDENCE,
     LINKED,
     MENTIONS,
+    NOTICES,
     STATE_BRANDS,
     STATE_CUSTOMERS,
     STATE_DELIVERIES,
@@ -59,6 +63,8 @@ ALERT_GATHER = 0.005
 """Seconds that an alert may wait for others to share one write of state."""
 FIGURE_GATHER = 0.25
 """The same for figures that people watch: a brand's state is large, and written whole."""
+TICK = 1.0
+"""Seconds after which a quiet hop with timers looks at them."""
 
 
 class Application:
@@ -73,12 +79,13 @@ class Application:
         self.directory = Directory(band=band_of)
         self.reader = DirectoryReader(self.directory, settings)
         self.judge: Judge = load_model(settings, policy)
-        self.sinks = build_sinks(settings)
+        self.sinks = build_sinks(settings, policy)
         self._inference = ThreadPoolExecutor(1, thread_name_prefix="inference")
         self._ledgers: list[Ledger[object]] = []
         self._lanes: list[Lane] = []
         self._wire()
         self.engine.on_partitions_revoked.connect(self._release)
+        self.engine.on_rebalance_complete.connect(self._settle)
 
     def _wire(self) -> None:
         policy, mask = self.policy, mask_bytes
@@ -122,11 +129,20 @@ class Application:
             fit(segments, self.directory.population, policy=policy.fit, mask=mask),
             gather=FIGURE_GATHER,
         )
-        self._hop(
-            "deliver",
-            [ALERTS.name],
-            deliver(self.sinks, deliveries, mask=mask, count=self.metrics.delivered),
+        self._hop("deliver", [ALERTS.name, NOTICES.name], self._delivery(deliveries), tick=TICK)
+
+    def _delivery(self, deliveries: Ledger[Delivered]) -> Deliver:
+        policy, watch = self.policy.delivery, self.metrics
+        outlets = [Outlet(s, policy, draw=random.random, watch=watch) for s in self.sinks]
+        self._deliver = Deliver(
+            outlets,
+            deliveries,
+            policy=policy,
+            mask=mask_bytes,
+            clock=lambda: datetime.now(UTC),
+            owned=self._owned,
         )
+        return self._deliver
 
     async def start(self) -> None:
         """Returns once every hop reads. Raises BrokerError if the broker cannot be reached."""
@@ -138,8 +154,7 @@ class Application:
     async def stop(self) -> None:
         """Stops reading, delivers what is under way, commits and leaves the group."""
         self.engine.flow_control.suspend()
-        for lane in self._lanes:
-            await lane.drain(deadline=DRAIN_SECONDS)
+        await self._drain()
         await self.engine.stop()
         await self.reader.stop()
         for sink in self.sinks:
@@ -152,7 +167,15 @@ class Application:
         self._ledgers.append(ledger)  # type: ignore[arg-type]  # only cleared, whatever it holds
         return ledger
 
-    def _hop(self, name: str, topics: Sequence[str], hop: Hop, *, gather: float = 0.0) -> None:
+    def _hop(
+        self,
+        name: str,
+        topics: Sequence[str],
+        hop: Hop,
+        *,
+        gather: float = 0.0,
+        tick: float | None = None,
+    ) -> None:
         lane = Lane(
             name,
             hop,
@@ -161,6 +184,7 @@ class Application:
             gather=gather,
             watch=self.metrics,
             fatal=self._fail,
+            tick=tick,
         )
         self._lanes.append(lane)
         attach(self.engine, name, topics, lane)
@@ -172,9 +196,21 @@ class Application:
         self.metrics.model_seconds.observe(perf_counter() - began)
         return result
 
-    async def _release(self, *_: object, **__: object) -> None:
+    def _owned(self) -> set[int]:
+        """Partitions of the alerts that are ours now."""
+        return {p.partition for p in self.engine.consumer.assignment() if p.topic == ALERTS.name}
+
+    async def _drain(self) -> None:
         for lane in self._lanes:
             await lane.drain(deadline=DRAIN_SECONDS)
+        await self._deliver.drain(deadline=DRAIN_SECONDS)
+
+    async def _settle(self, *_: object, **__: object) -> None:
+        for lane in self._lanes:
+            lane.settle()
+
+    async def _release(self, *_: object, **__: object) -> None:
+        await self._drain()
         for ledger in self._ledgers:
             ledger.clear()
 
@@ -182,19 +218,3 @@ class Application:
         logger.critical("the lane %s died: %r", lane, error, exc_info=error)
         if not self.failed.done():
             self.failed.set_result(f"the lane {lane} died: {error!r}; restart the worker")
-
-
-def build_sinks(settings: Settings) -> list[Sink]:
-    """The destinations that the settings name, in order."""
-    sinks: list[Sink] = []
-    if settings.webhook_url is not None:
-        secret = settings.webhook_secret
-        sinks.append(
-            Webhook(
-                settings.webhook_url.get_secret_value(),
-                secret.get_secret_value() if secret else None,
-            )
-        )
-    if settings.alerts_file is not None:
-        sinks.append(JsonLines(settings.alerts_file))
-    return sinks

@@ -59,9 +59,11 @@ class Lane:
         gather: float,
         watch: Watch,
         fatal: Callable[[str, BaseException], None],
+        tick: float | None = None,
     ) -> None:
         """`limit`: most records of a batch. `gather`: seconds that the first of a batch may wait
-        for more, where each batch costs a write of its state."""
+        for more, where each batch costs a write of its state. `tick`: seconds without a record
+        after which the hop gets an empty batch; none: it never does."""
         self.name = name
         self._hop = hop
         self._engine = engine
@@ -69,6 +71,8 @@ class Lane:
         self._gather = gather
         self._watch = watch
         self._fatal = fatal
+        self._tick = tick
+        self._settled = False
         self._waiting: dict[TP, deque[Any]] = {}
         self._arrived = asyncio.Event()
         self._paused: set[TP] = set()
@@ -88,6 +92,10 @@ class Lane:
             for task in tasks:
                 task.cancel()
 
+    def settle(self) -> None:
+        """The partitions are assigned and their state is restored: ticks may come."""
+        self._settled = True
+
     async def drain(self, *, deadline: float) -> None:
         """Forget what has not begun, and wait until what has begun is delivered.
 
@@ -95,6 +103,7 @@ class Lane:
         record were processed before a forgotten one, that one would look like a repeat.
         """
         self._refused = self._engine.consumer_generation_id
+        self._settled = False
         self._waiting.clear()
         self._make_room()
         ends = perf_counter() + deadline
@@ -140,11 +149,20 @@ class Lane:
         while True:
             while not self._waiting:
                 self._arrived.clear()
-                await self._arrived.wait()
+                if not await self._arrival() and self._settled:
+                    return []
             if self._gather and sum(map(len, self._waiting.values())) < self._limit:
                 await asyncio.sleep(self._gather)
             if events := list(islice(self._oldest(), self._limit)):
                 return events
+
+    async def _arrival(self) -> bool:
+        """Waits for a record; False when the time of a tick has come instead."""
+        try:
+            await asyncio.wait_for(self._arrived.wait(), self._tick)
+        except TimeoutError:
+            return False
+        return True
 
     def _oldest(self) -> Iterator[Any]:
         """Takes what waits, in each partition's order and by time stamp across them."""
@@ -160,7 +178,8 @@ class Lane:
             events: list[Any] = []
             if outcome.last:
                 events, began = self._taken.popleft()
-                self._watch.took(self.name, records=len(events), seconds=perf_counter() - began)
+                if events:
+                    self._watch.took(self.name, records=len(events), seconds=perf_counter() - began)
             await self._done.put((events, outcome))
             if not outcome.last:
                 # The hop has done something that cannot be undone: no more before it is on record.

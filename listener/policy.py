@@ -13,6 +13,7 @@ from listener.errors import PolicyError
 from listener.escalation import EscalationPolicy
 from listener.fit import FitPolicy
 from listener.identity import LinkPolicy
+from listener.receivers import DeliveryPolicy, DigestPolicy, ReceiverPolicy
 from listener.sources import FORMATS
 from listener.sources.brands import BrandNames
 
@@ -40,6 +41,10 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     escalation: EscalationPolicy = msgspec.field(default_factory=EscalationPolicy)
     brand: BrandPolicy = msgspec.field(default_factory=BrandPolicy)
     fit: FitPolicy = msgspec.field(default_factory=FitPolicy)
+    receivers: dict[str, ReceiverPolicy] = {}
+    """Name → who is told of alerts, and how."""
+    delivery: DeliveryPolicy = msgspec.field(default_factory=DeliveryPolicy)
+    digest: DigestPolicy = msgspec.field(default_factory=DigestPolicy)
 
 
 def load_policy(path: Path | None) -> Policy:
