@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -13,7 +14,12 @@ import httpx
 
 from listener.errors import DeliveryDelayed, DeliveryRefused, SettingsError
 
+# httpx tells every address at INFO, and that of a webhook is a secret.
+for _name in ("httpx", "httpcore"):
+    logging.getLogger(_name).setLevel(logging.WARNING)
+
 PASSING: Final = (408, 425, 429)
+_SECRET: Final = 6
 REASON: Final = 200
 """Characters of an answer that an error quotes."""
 
@@ -79,6 +85,13 @@ def json_of(answer: httpx.Response, host: str) -> Any:
         return answer.json()
     except ValueError:
         raise DeliveryDelayed(f"{host}: HTTP {answer.status_code} without JSON") from None
+
+
+def secret_parts(url: str) -> tuple[str, ...]:
+    """What of a secret address must not be told: all, its path, its query, and parts of them."""
+    parts = urlsplit(url)
+    pieces = [p for p in (*parts.path.split("/"), *parts.query.split("&")) if len(p) >= _SECRET]
+    return (url, *pieces)
 
 
 def web_url(url: str, *, where: str) -> str:

@@ -11,6 +11,7 @@ import hashlib
 import html
 import ssl
 from collections.abc import Sequence
+from email.errors import MessageError
 from email.headerregistry import Address
 from email.message import EmailMessage
 from email.utils import format_datetime
@@ -35,7 +36,6 @@ from listener.sinks.wording import (
 Tls = Literal["starttls", "tls", "none"]
 _PORTS: Final[dict[Tls, int]] = {"starttls": 587, "tls": 465, "none": 25}
 _NEVER: Final = 500
-_SECONDS: Final = 8.0
 
 
 class Mail:
@@ -54,6 +54,7 @@ class Mail:
         cafile: str | None = None,
         username: str | None = None,
         password: str | None = None,
+        timeout: float = 8.0,
     ) -> None:
         self.name = name
         self._host = host
@@ -64,6 +65,7 @@ class Mail:
         self._to = [_address(address, where=f"receivers.{name}.to") for address in to]
         self._sender = _address(sender, where=f"receivers.{name}.sender")
         self._clock = clock
+        self._timeout = timeout
 
     async def send(self, alert: Alert, *, key: str, ref: str | None = None) -> str:
         mail = self._mail(f"{subject(alert)} ({alert.alert_id[:8]})", f"{headline(alert)}")
@@ -112,7 +114,7 @@ class Mail:
                 use_tls=self._tls == "tls",
                 start_tls=self._tls == "starttls",
                 tls_context=self._context if self._tls != "none" else None,
-                timeout=_SECONDS,
+                timeout=self._timeout,
             )
         except (aiosmtplib.SMTPException, OSError, ValueError) as error:
             raise _failure(self._host, error) from None
@@ -127,7 +129,8 @@ def _failure(host: str, error: Exception) -> DeliveryError:
     if isinstance(error, aiosmtplib.SMTPResponseException):
         reason = f"{host}: SMTP {error.code} ({type(error).__name__})"
         return DeliveryRefused(reason) if error.code >= _NEVER else DeliveryDelayed(reason)
-    if isinstance(error, aiosmtplib.SMTPNotSupported):
+    # The library has no class of its own for a server without STARTTLS or AUTH.
+    if isinstance(error, aiosmtplib.SMTPNotSupported) or type(error) is aiosmtplib.SMTPException:
         return DeliveryRefused(f"{host}: it cannot do what is set (STARTTLS, login)")
     return DeliveryDelayed(f"{host}: {type(error).__name__}")
 
@@ -165,7 +168,7 @@ def _digest(text: str) -> str:
 def _address(text: str, *, where: str) -> Address:
     try:
         address = Address(addr_spec=text)
-    except (ValueError, IndexError, UnicodeError) as error:
+    except (ValueError, IndexError, MessageError) as error:
         raise SettingsError(f"{where}={text}: no e-mail address ({error}); mend it") from None
     if not address.username or not address.domain:
         raise SettingsError(f"{where}={text}: no e-mail address; give name@host")

@@ -13,7 +13,7 @@ import httpx
 from listener.codec import encode
 from listener.errors import DeliveryDelayed, DeliveryRefused
 from listener.records import Alert, Digest
-from listener.sinks.http import Http, json_of, web_url
+from listener.sinks.http import Http, json_of, secret_parts, web_url
 from listener.sinks.wording import (
     digest_headline,
     digest_line,
@@ -50,7 +50,7 @@ class SlackWebhook:
     ) -> None:
         self.name = name
         self._url = web_url(url, where=where)
-        self._http = Http(secrets=(url,), client=client)
+        self._http = Http(secrets=secret_parts(url), client=client)
 
     async def send(self, alert: Alert, *, key: str, ref: str | None = None) -> None:
         await self._post(message(alert))

@@ -10,7 +10,7 @@ import httpx
 
 from listener.codec import encode
 from listener.records import Alert, Digest
-from listener.sinks.http import Http, web_url
+from listener.sinks.http import Http, secret_parts, web_url
 
 
 class Webhook:
@@ -34,7 +34,7 @@ class Webhook:
         self.name = name
         self._url = web_url(url, where=where)
         self._secret = secret
-        self._http = Http(secrets=(url, secret or ""), client=client)
+        self._http = Http(secrets=(*secret_parts(url), secret or ""), client=client)
 
     async def send(self, alert: Alert, *, key: str, ref: str | None = None) -> None:
         await self._post(encode(alert), key, record="alert")
