@@ -5,10 +5,11 @@ default is short enough for every test run.
 """
 
 import asyncio
+import itertools
 import os
 import time
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
@@ -20,13 +21,20 @@ from listener.codec import decode, encode
 from listener.feed import dead_letters
 from listener.records import Alert
 from listener.settings import Settings
+from listener.topics import ALERTS as ALERTS_OF
 from tests.alerts import alert
-from tests.brokers import Worker, broker, free_port
+from tests.brokers import Worker, broker
 from tests.destinations.server import Answer, Request, Server, serving
 from tests.worlds import NOW
 
 SECONDS = float(os.environ.get("LISTENER_AWAY_SECONDS", "12"))
 ALERTS = int(os.environ.get("LISTENER_AWAY_ALERTS", "300"))
+ALERTS_TOPIC = ALERTS_OF.name
+LEAD = min(SECONDS / 2, 60.0)
+"""Seconds before and after the outage."""
+TOTAL = SECONDS + 2 * LEAD
+DOWN, UP = round(ALERTS * LEAD / TOTAL), round(ALERTS * (1 - LEAD / TOTAL))
+PATIENCE = 120.0 + ALERTS / 10
 KIND = "apache" if "KAFKA_HOME" in os.environ else "embedded"
 
 
@@ -37,7 +45,7 @@ class Destination:
         self.keys: list[str] = []
         self.versions: dict[str, list[int]] = defaultdict(list)
         self.states: dict[str, str] = {}
-        self.delays: list[float] = []
+        self.delays: list[tuple[float, float]] = []
         self.server: Server
 
     def __call__(self, request: Request) -> Answer:
@@ -46,7 +54,7 @@ class Destination:
         self.versions[came.alert_id].append(came.version)
         self.states[came.alert_id] = came.state
         # `score` carries the time at which the alert was sent.
-        self.delays.append(time.time() - came.score)
+        self.delays.append((came.score, time.time() - came.score))
         return Answer(204)
 
     @property
@@ -68,35 +76,33 @@ def rss(pid: int) -> int:
     return int(pages) * os.sysconf("SC_PAGE_SIZE") // 2**20
 
 
-async def send(settings: Settings, *, seconds: float, worker: Worker, memory: list[int]) -> None:
-    """Alerts at a steady pace: each opens, is acknowledged, and every second one is resolved."""
+def versions(number: int) -> Iterator[Alert]:
+    """What the `number`-th step changes: one alert opens, an older one is acknowledged, and every
+    second of those still older is resolved."""
+    for version, at in ((1, number), (2, number - 20), (3, number - 40)):
+        if at >= 0 and not (version == 3 and at % 2):
+            yield alert(
+                f"a{at}",
+                state=("open", "acknowledged", "resolved")[version - 1],
+                version=version,
+                priority=("P1", "P2", "P3")[at % 3],
+                score=time.time(),
+                opened_at=NOW + timedelta(seconds=at),
+                snippet="a text of some length " * 8,
+            )
+
+
+async def send(settings: Settings, step: Callable[[int], None]) -> None:
+    """At a steady pace."""
     async with AIOKafkaProducer(**settings.kafka) as client:
         began = time.monotonic()
         for number in range(ALERTS):
-            await asyncio.sleep(max(began + seconds * number / ALERTS - time.monotonic(), 0))
-            for version, at in ((1, number), (2, number - 20), (3, number - 40)):
-                if at < 0 or (version == 3 and at % 2):
-                    continue
-                state = ("open", "acknowledged", "resolved")[version - 1]
-                changed = alert(
-                    f"a{at}",
-                    state=state,
-                    version=version,
-                    priority=("P1", "P2", "P3")[at % 3],
-                    score=time.time(),
-                    opened_at=NOW + timedelta(seconds=at),
-                    snippet="a text of some length " * 8,
-                )
-                await client.send(settings_topic(), encode(changed), f"a{at}".encode())
-            if number % max(ALERTS // 40, 1) == 0:
-                memory.append(rss(worker.pid))
+            due = began + TOTAL * number / ALERTS
+            await asyncio.sleep(max(due - time.monotonic(), 0))
+            step(number)
+            for changed in versions(number):
+                await client.send(ALERTS_TOPIC, encode(changed), changed.alert_id.encode())
         await client.flush()
-
-
-def settings_topic() -> str:
-    from listener import topics
-
-    return topics.ALERTS.name
 
 
 def expected() -> dict[str, str]:
@@ -106,8 +112,7 @@ def expected() -> dict[str, str]:
     return found | {f"a{n}": "resolved" for n in range(0, ALERTS - 40, 2)}
 
 
-def until(done: object, seconds: float) -> float:
-    assert callable(done)
+def until(done: Callable[[], bool], seconds: float) -> float:
     began = time.monotonic()
     while not done():
         assert time.monotonic() - began < seconds, "not delivered in time"
@@ -121,6 +126,7 @@ def test_a_destination_that_was_away_gets_all_and_delays_nobody(
 ) -> None:
     """All delivered, none twice (after a kill one at most), each alert in order; the other one is
     told as if nothing were wrong, and the worker's memory is flat."""
+    kill_at = {ALERTS // 2 + 5 * n for n in range(kills)} if kills else set()
     policy = tmp_path / "policy.yaml"
     policy.write_text(
         "receivers:\n  here: {sink: webhook, url_env: HERE}\n"
@@ -128,42 +134,63 @@ def test_a_destination_that_was_away_gets_all_and_delays_nobody(
         "delivery: {breaker_seconds: 1, wait_max_seconds: 5}\n"
     )
     memory: list[int] = []
+    outage: list[float] = []
     with destination() as here, destination() as away, broker(KIND, policy=policy) as settings:
-        away.server.fault = Answer(503, "", {"Retry-After": "1"})
-        worker = Worker(
-            settings,
-            HERE=here.server.url,
-            AWAY=away.server.url,
-            LISTENER_METRICS_PORT=str(free_port()),
-        )
+        worker = Worker(settings, HERE=here.server.url, AWAY=away.server.url)
         worker.start()
-        for part in range(kills + 1):
-            if part:
+
+        def step(number: int) -> None:
+            if number == DOWN:
+                away.server.fault = Answer(503, "", {"Retry-After": "1"})
+                outage.append(time.time())
+            if number == UP:
+                away.server.fault = None
+                outage.append(time.time())
+            if number in kill_at:
                 worker.kill()
-                worker.start()
-            if part == 0:
-                asyncio.run(send(settings, seconds=SECONDS, worker=worker, memory=memory))
-        until(lambda: here.states == expected(), 60)
-        assert away.keys == []
-        away.server.fault = None
-        back = until(lambda: away.states == expected(), 60 + ALERTS / 20)
-        time.sleep(1.5)
+                worker.start(wait=False)
+            if number % max(ALERTS // 40, 1) == 0:
+                memory.append(rss(worker.pid))
+
+        asyncio.run(send(settings, step))
+        until(lambda: here.states == expected() and away.states == expected(), PATIENCE)
+        time.sleep(2)
         memory.append(rss(worker.pid))
         assert worker.stop() == 0
         letters = asyncio.run(dead_letters(settings))
-    waits = sorted(here.delays)
     with capsys.disabled():
-        os.write(1, (
-            f"\naway for {SECONDS:.0f} s of {ALERTS} alerts, {kills} kills ({KIND}): here "
-            f"{len(here.keys)} notices ({here.repeats} twice), p50 {waits[len(waits) // 2]:.3f} s, "
-            f"p99 {waits[int(len(waits) * 0.99)]:.3f} s; away {len(away.keys)} notices "
-            f"({away.repeats} twice) in {back:.1f} s once back, {away.server.requests.__len__()} "
-            f"requests in all; memory {memory[0]} MB, then {memory[len(memory) // 2]} MB, "
-            f"{max(memory)} MB at most, {memory[-1]} MB at the end\n"
-        ).encode())  # fmt: skip
+        os.write(1, report(here, away, outage, memory, kills).encode())
     assert letters == []
     for told in (here, away):
         assert told.repeats <= kills
         assert all(order == sorted(order) for order in told.versions.values())
     if not kills:
-        assert waits[int(len(waits) * 0.99)] < 5.0
+        before, during, _ = phases(here, outage)
+        assert during[0] < 3 * before[0] + 1.0
+
+
+def phases(told: Destination, outage: list[float]) -> list[tuple[float, float]]:
+    """Median and 99th percentile of the delays before, during and after the outage, seconds."""
+    edges = [0.0, *outage, float("inf")]
+    found = []
+    for start, end in itertools.pairwise(edges):
+        delays = sorted(delay for sent, delay in told.delays if start <= sent < end)
+        found.append((delays[len(delays) // 2], delays[int(len(delays) * 0.99)]))
+    return found
+
+
+def report(
+    here: Destination, away: Destination, outage: list[float], memory: list[int], kills: int
+) -> str:
+    lines = [f"\naway for {outage[1] - outage[0]:.0f} s, {ALERTS} alerts, {kills} kills ({KIND}):"]
+    for name, told in (("here", here), ("away", away)):
+        parts = ", ".join(f"{p50:.2f}/{p99:.2f}" for p50, p99 in phases(told, outage))
+        lines.append(
+            f"  {name}: {len(told.keys)} notices, {told.repeats} twice; p50/p99 before, during and "
+            f"after: {parts} s; {len(told.server.requests)} requests"
+        )
+    quarters = [memory[len(memory) * n // 4] for n in (0, 1, 2, 3)]
+    lines.append(
+        f"  memory by quarter {quarters} MB, at most {max(memory)}, at the end {memory[-1]}"
+    )
+    return "\n".join(lines) + "\n"
