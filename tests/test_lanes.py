@@ -38,7 +38,7 @@ async def nothing(batches: Batches) -> AsyncIterator[Outcome]:
         yield Outcome([])
 
 
-def lane(consumer: Consumer) -> Lane:
+def lane(consumer: Consumer, *, tick: float | None = None) -> Lane:
     engine = SimpleNamespace(consumer=consumer, consumer_generation_id=1)
     return Lane(
         "test",
@@ -48,6 +48,7 @@ def lane(consumer: Consumer) -> Lane:
         gather=0.0,
         watch=Silent(),
         fatal=lambda name, error: None,
+        tick=tick,
     )
 
 
@@ -108,3 +109,27 @@ async def test_what_was_forgotten_for_a_rebalance_is_not_taken_in_again() -> Non
     await subject.drain(deadline=1.0)
     subject._put(event(0, FULL * LIMIT, 1.0))
     assert not subject._waiting and not consumer.full
+
+
+async def test_a_quiet_lane_ticks_once_its_state_is_restored() -> None:
+    """Before that, and after its partitions are gone, an empty batch would act on no state."""
+    subject = lane(Consumer(), tick=0.01)
+    taking = asyncio.ensure_future(subject._take())
+    await asyncio.sleep(0.05)
+    assert not taking.done()
+    subject.settle()
+    assert await taking == []
+    await subject.drain(deadline=1.0)
+    taking = asyncio.ensure_future(subject._take())
+    await asyncio.sleep(0.05)
+    assert not taking.done()
+    taking.cancel()
+
+
+async def test_a_record_ends_the_wait_for_a_tick() -> None:
+    subject = lane(Consumer(), tick=60.0)
+    subject.settle()
+    taking = asyncio.ensure_future(subject._take())
+    await asyncio.sleep(0)
+    subject._put(event(0, 0, 1.0))
+    assert len(await taking) == 1

@@ -491,7 +491,9 @@ class Play:
         ended = -1
         async for outcome in running:
             if outcomes == kill:
-                # The last outcome is lost: neither its letters nor its state were written.
+                # The last outcome is lost: its state, and perhaps its letters, were not written.
+                if kill % 2:
+                    self.world.keep(outcome._replace(state=[]))
                 await running.aclose()  # type: ignore[attr-defined]  # it is a generator
                 return
             outcomes += 1
