@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -72,59 +72,80 @@ def receiver_faults(
     return faults
 
 
-def build_sink(name: str, entry: ReceiverPolicy, environment: Environment = os.environ) -> Sink:
-    """Raises SettingsError or PolicyError that names the key and the variable, never the secret."""
+class _Secrets:
+    """What the environment holds for one receiver. Errors name the variable, never the secret."""
 
-    def secret(key: str) -> str:
-        found = optional(key)
+    def __init__(self, name: str, entry: ReceiverPolicy, environment: Environment) -> None:
+        self._name = name
+        self._entry = entry
+        self._environment = environment
+
+    def needed(self, key: str) -> str:
+        found = self.optional(key)
         if found is None:
             raise PolicyError(
-                f"receivers.{name}.{key} is missing; name the environment variable that holds it"
+                f"receivers.{self._name}.{key} is missing; name the environment variable that "
+                "holds it"
             )
         return found
 
-    def optional(key: str) -> str | None:
-        variable = getattr(entry, key)
+    def optional(self, key: str) -> str | None:
+        variable = getattr(self._entry, key)
         if variable is None:
             return None
-        if not environment.get(variable):
+        if not self._environment.get(variable):
             raise SettingsError(
-                f"receivers.{name}.{key}={variable}: that environment variable is not set; set it"
+                f"receivers.{self._name}.{key}={variable}: that environment variable is not set; "
+                "set it"
             )
-        return environment[variable]
+        return self._environment[variable]
 
+
+def build_sink(name: str, entry: ReceiverPolicy, environment: Environment = os.environ) -> Sink:
+    """The sink of one receiver. Raises SettingsError or PolicyError."""
+    secrets = _Secrets(name, entry, environment)
     match entry:
         case SlackReceiver():
-            return _slack(name, entry, secret, optional("url_env"))
+            return _slack(name, entry, secrets)
         case PagerDutyReceiver():
-            return PagerDuty(secret("key_env"), name=name, url=entry.url)
+            return PagerDuty(secrets.needed("key_env"), name=name, url=entry.url)
         case AlertmanagerReceiver():
-            return Alertmanager(
-                entry.url,
-                name=name,
-                token=optional("token_env"),
-                labels=entry.labels,
-                hold=timedelta(hours=entry.hold_hours),
-            )
+            return _alertmanager(name, entry, secrets)
         case WebhookReceiver():
             where = f"receivers.{name}.url_env={entry.url_env}, {entry.url_env}"
-            return Webhook(secret("url_env"), optional("secret_env"), name=name, where=where)
+            url, key = secrets.needed("url_env"), secrets.optional("secret_env")
+            return Webhook(url, key, name=name, where=where)
         case ZendeskReceiver():
-            return Zendesk(
-                entry.url,
-                entry.email,
-                secret("token_env"),
-                name=name,
-                group_id=entry.group_id,
-                tags=entry.tags,
-            )
+            return _zendesk(name, entry, secrets)
         case EmailReceiver():
-            return _mail(name, entry, optional("password_env"))
+            return _mail(name, entry, secrets)
         case FileReceiver():
             return JsonLines(Path(entry.path), name=name)
 
 
-def _slack(name: str, entry: SlackReceiver, secret: Callable[[str], str], url: str | None) -> Sink:
+def _alertmanager(name: str, entry: AlertmanagerReceiver, secrets: _Secrets) -> Sink:
+    return Alertmanager(
+        entry.url,
+        name=name,
+        token=secrets.optional("token_env"),
+        labels=entry.labels,
+        hold=timedelta(hours=entry.hold_hours),
+    )
+
+
+def _zendesk(name: str, entry: ZendeskReceiver, secrets: _Secrets) -> Sink:
+    return Zendesk(
+        entry.url,
+        entry.email,
+        secrets.needed("token_env"),
+        name=name,
+        group_id=entry.group_id,
+        tags=entry.tags,
+    )
+
+
+def _slack(name: str, entry: SlackReceiver, secrets: _Secrets) -> Sink:
+    url = secrets.optional("url_env")
     if url is not None:
         if entry.token_env or entry.channel:
             raise PolicyError(
@@ -136,10 +157,10 @@ def _slack(name: str, entry: SlackReceiver, secret: Callable[[str], str], url: s
         raise PolicyError(
             f"receivers.{name}: give url_env (a webhook), or token_env and channel (a bot)"
         )
-    return SlackBot(secret("token_env"), entry.channel, name=name, api=entry.api_url)
+    return SlackBot(secrets.needed("token_env"), entry.channel, name=name, api=entry.api_url)
 
 
-def _mail(name: str, entry: EmailReceiver, password: str | None) -> Sink:
+def _mail(name: str, entry: EmailReceiver, secrets: _Secrets) -> Sink:
     if not entry.to:
         raise PolicyError(f"receivers.{name}.to=[]: nobody would get the mail; give addresses")
     return Mail(
@@ -152,7 +173,7 @@ def _mail(name: str, entry: EmailReceiver, password: str | None) -> Sink:
         tls=entry.tls,
         cafile=entry.cafile,
         username=entry.username,
-        password=password,
+        password=secrets.optional("password_env"),
     )
 
 

@@ -194,3 +194,37 @@ def report(
         f"  memory by quarter {quarters} MB, at most {max(memory)}, at the end {memory[-1]}"
     )
     return "\n".join(lines) + "\n"
+
+
+def test_what_is_due_moves_with_its_partition(tmp_path: Path) -> None:
+    """A second worker joins while one destination is away, the first one leaves as it is asked to:
+    all is delivered by whoever has the partition, and nothing twice."""
+    policy = tmp_path / "policy.yaml"
+    policy.write_text(
+        "receivers:\n  here: {sink: webhook, url_env: HERE}\n"
+        "  away: {sink: webhook, url_env: AWAY}\n"
+        "delivery: {breaker_seconds: 1, wait_max_seconds: 5}\n"
+    )
+
+    async def some(settings: Settings, first: int) -> None:
+        async with AIOKafkaProducer(**settings.kafka) as client:
+            for number in range(first, first + 40):
+                opened = alert(f"a{number}", score=time.time())
+                await client.send_and_wait(ALERTS_TOPIC, encode(opened), f"a{number}".encode())
+
+    with destination() as here, destination() as away, broker("apache", policy=policy) as settings:
+        away.server.fault = Answer(503)
+        workers = [Worker(settings, HERE=here.server.url, AWAY=away.server.url) for _ in range(2)]
+        workers[0].start()
+        asyncio.run(some(settings, 0))
+        workers[1].start()
+        asyncio.run(some(settings, 40))
+        until(lambda: len(here.states) == 80, 90)
+        assert workers[0].stop() == 0
+        asyncio.run(some(settings, 80))
+        until(lambda: len(here.states) == 120, 90)
+        away.server.fault = None
+        until(lambda: len(away.states) == 120, 90)
+        time.sleep(2)
+        assert workers[1].stop() == 0
+    assert (here.repeats, away.repeats) == (0, 0)
