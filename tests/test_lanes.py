@@ -39,7 +39,9 @@ async def nothing(batches: Batches) -> AsyncIterator[Outcome]:
 
 
 def lane(consumer: Consumer, *, tick: float | None = None) -> Lane:
-    engine = SimpleNamespace(consumer=consumer, consumer_generation_id=1)
+    engine = SimpleNamespace(
+        consumer=consumer, consumer_generation_id=1, rebalancing=False, in_recovery=False
+    )
     return Lane(
         "test",
         nothing,
