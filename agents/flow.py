@@ -241,6 +241,11 @@ class Ledger(Generic[S]):
         """The state of `key`, to be read."""
         return self._held(key.encode()).state
 
+    def encoded(self) -> Iterator[tuple[str, bytes]]:
+        """Every durable copy as it is, to be searched without decoding all."""
+        for key in list(self._table):
+            yield bytes(key).decode(), self._table[key]
+
     def states(self) -> dict[str, S]:
         """Every state there is, decoded: for tables of a few hundred keys."""
         keys = {bytes(key) for key in self._table} | set(self._cache)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import random
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
@@ -14,17 +15,20 @@ from prometheus_client import CollectorRegistry
 
 from agents.brand import brand
 from agents.classify import classify
-from agents.deliver import Delivered, deliver
+from agents.deliver import Deliver
 from agents.escalate import Escalation, Subject, escalating
 from agents.fit import fit
 from agents.flow import Hop, Ledger
 from agents.index import Known, Said, index
 from agents.normalise import normalise
+from agents.notices import Delivered
+from agents.outlet import Outlet
 from agents.threads import Place, Threads, threads
 from agents.timetable import StreamClock, Timetable
 from listener.brand import BrandState
 from listener.calibrating import load_weights
 from listener.contacts import contacts_of
+from listener.delivery import build_sinks
 from listener.directory import Directory
 from listener.engine import Engine, attach, build_engine, open_table
 from listener.fit import SegmentState, band_of
@@ -35,11 +39,9 @@ from listener.lanes import Lane
 from listener.metrics import Metrics
 from listener.model import load_model
 from listener.policy import Policy
-from listener.ports import Clock, Judge, Sink
+from listener.ports import Clock, Judge
 from listener.records import Mention
 from listener.settings import Settings
-from listener.sinks.jsonlines import JsonLines
-from listener.sinks.webhook import Webhook
 from listener.sources import FORMATS
 from listener.sources.masking import mask_bytes
 from listener.sources.prepare import Preparer
@@ -52,6 +54,7 @@ from listener.topics import (
     LINKED,
     MANUAL_LINKS,
     MENTIONS,
+    NOTICES,
     STATE_AUTHORS,
     STATE_BRANDS,
     STATE_CUSTOMERS,
@@ -97,7 +100,7 @@ class Application:
         self.incidents = Incidents()
         self.incident_reader = IncidentReader(self.incidents, settings)
         self.judge: Judge = load_model(settings, policy)
-        self.sinks = build_sinks(settings)
+        self.sinks = build_sinks(settings, policy)
         self._inference = ThreadPoolExecutor(1, thread_name_prefix="inference")
         self._ledgers: list[Ledger[object]] = []
         self._timetables: list[Timetable[object]] = []
@@ -174,11 +177,20 @@ class Application:
             fit(segments, self.directory.population, policy=policy.fit, mask=mask),
             gather=FIGURE_GATHER,
         )
-        self._hop(
-            "deliver",
-            [ALERTS.name],
-            deliver(self.sinks, deliveries, mask=mask, count=self.metrics.delivered),
+        self._hop("deliver", [ALERTS.name, NOTICES.name], self._delivery(deliveries), tick=TICK)
+
+    def _delivery(self, deliveries: Ledger[Delivered]) -> Deliver:
+        policy, watch = self.policy.delivery, self.metrics
+        outlets = [Outlet(s, policy, draw=random.random, watch=watch) for s in self.sinks]
+        self._deliver = Deliver(
+            outlets,
+            deliveries,
+            policy=policy,
+            mask=mask_bytes,
+            clock=self._clock,
+            owned=lambda: self._owned(ALERTS),
         )
+        return self._deliver
 
     def _escalation(self, subjects: Ledger[Subject]) -> Escalation:
         escalation = Escalation(
@@ -218,8 +230,7 @@ class Application:
     async def stop(self) -> None:
         """Stops reading, delivers what is under way, commits and leaves the group."""
         self.engine.flow_control.suspend()
-        for lane in self._lanes:
-            await lane.drain(deadline=DRAIN_SECONDS)
+        await self._drain()
         await self.engine.stop()
         await self.reader.stop()
         await self.incident_reader.stop()
@@ -269,9 +280,13 @@ class Application:
         self.metrics.model_seconds.observe(perf_counter() - began)
         return result
 
-    async def _release(self, *_: object, **__: object) -> None:
+    async def _drain(self) -> None:
         for lane in self._lanes:
             await lane.drain(deadline=DRAIN_SECONDS)
+        await self._deliver.drain(deadline=DRAIN_SECONDS)
+
+    async def _release(self, *_: object, **__: object) -> None:
+        await self._drain()
         for ledger in self._ledgers:
             ledger.clear()
         for timetable in self._timetables:
@@ -285,19 +300,3 @@ class Application:
         logger.critical("the lane %s died: %r", lane, error, exc_info=error)
         if not self.failed.done():
             self.failed.set_result(f"the lane {lane} died: {error!r}; restart the worker")
-
-
-def build_sinks(settings: Settings) -> list[Sink]:
-    """The destinations that the settings name, in order."""
-    sinks: list[Sink] = []
-    if settings.webhook_url is not None:
-        secret = settings.webhook_secret
-        sinks.append(
-            Webhook(
-                settings.webhook_url.get_secret_value(),
-                secret.get_secret_value() if secret else None,
-            )
-        )
-    if settings.alerts_file is not None:
-        sinks.append(JsonLines(settings.alerts_file))
-    return sinks

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 
-from listener.errors import BrokerError
+from listener.errors import BrokerError, PolicyError
 from listener.policy import load_policy
 from listener.settings import load_settings
 
@@ -14,6 +15,7 @@ def checks() -> Iterator[tuple[str, Callable[[], None]]]:
     """Name and test; a test raises ListenerError with the remedy."""
     yield "settings", _settings
     yield "policy", _policy
+    yield "receivers", _receivers
     yield "model", _model
     yield "linking", _linking
     yield "broker and topics", _topics
@@ -25,6 +27,20 @@ def _settings() -> None:
 
 def _policy() -> None:
     load_policy(load_settings().policy)
+
+
+def _receivers() -> None:
+    from listener.delivery import receiver_faults
+    from listener.reporting import day_of, reporter
+
+    settings = load_settings()
+    policy = load_policy(settings.policy)
+    faults = receiver_faults(settings, policy)
+    if faults:
+        raise PolicyError("; ".join(faults))
+    day_of(policy, datetime.now(UTC))
+    for name in policy.digest.receivers:
+        reporter(policy, name)
 
 
 def _model() -> None:

@@ -17,6 +17,7 @@ from rich.progress import Progress
 from rich.table import Table
 
 from listener import __version__, records
+from listener.cli_delivery import digest, receivers_app
 from listener.errors import InputError, ListenerError
 from listener.logs import set_up
 from listener.policy import Policy, load_policy
@@ -39,6 +40,8 @@ app.add_typer(topics_app, name="topics")
 app.add_typer(letters_app, name="dead-letters")
 app.add_typer(customers_app, name="customers")
 app.add_typer(model_app, name="model")
+app.add_typer(receivers_app, name="receivers")
+app.command()(digest)
 
 out = Console()
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for a script.")]

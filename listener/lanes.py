@@ -93,6 +93,11 @@ class Lane:
             for task in tasks:
                 task.cancel()
 
+    def settle(self) -> None:
+        """The partitions are assigned and their state is restored: ticks may come."""
+        self._settled = True
+        self._last_tick = perf_counter()
+
     async def drain(self, *, deadline: float) -> None:
         """Forget what has not begun, and wait until what has begun is delivered.
 
@@ -106,10 +111,6 @@ class Lane:
         ends = perf_counter() + deadline
         while self._busy and perf_counter() < ends:
             await asyncio.sleep(0.01)
-
-    def settle(self) -> None:
-        """The partitions are settled and their state is restored: ticks may come."""
-        self._settled = True
 
     def _task(self, lane: Any) -> asyncio.Task[None]:
         task: asyncio.Task[None] = asyncio.ensure_future(lane)

@@ -62,6 +62,18 @@ class Metrics:
             ["verdict"],
             registry=registry,
         )
+        self.sink_open = Gauge(
+            "listener_sink_open",
+            "1 while a receiver's circuit breaker is open: it failed several times in a row.",
+            ["sink"],
+            registry=registry,
+        )
+        self.sink_waiting = Gauge(
+            "listener_sink_waiting",
+            "Alerts that a receiver is still to hear of.",
+            ["sink"],
+            registry=registry,
+        )
         self.brand_risk = Gauge(
             "listener_brand_risk", "Brand risk, 0 to 100.", ["brand"], registry=registry
         )
@@ -82,6 +94,10 @@ class Metrics:
 
     def judged(self, alert: Alert, verdict: str) -> None:
         self.judged_alerts.labels(verdict).inc()
+
+    def sink_state(self, sink: str, *, open: bool, waiting: int) -> None:
+        self.sink_open.labels(sink).set(open)
+        self.sink_waiting.labels(sink).set(waiting)
 
     def delivered(self, sink: str, result: str) -> None:
         self.deliveries.labels(sink, result).inc()

@@ -13,9 +13,12 @@ from listener.errors import PolicyError
 from listener.escalation import EscalationPolicy
 from listener.fit import FitPolicy
 from listener.identity import LinkPolicy
+from listener.receivers import DeliveryPolicy, DigestPolicy, ReceiverPolicy
 from listener.sources import FORMATS
 from listener.sources.brands import BrandNames
 
+OF_SETTINGS = ("webhook", "file")
+"""Receivers that LISTENER_WEBHOOK_URL and LISTENER_ALERTS_FILE make."""
 DEFAULT_SOURCES = {"raw.canonical": "canonical"}
 
 
@@ -40,6 +43,10 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     escalation: EscalationPolicy = msgspec.field(default_factory=EscalationPolicy)
     brand: BrandPolicy = msgspec.field(default_factory=BrandPolicy)
     fit: FitPolicy = msgspec.field(default_factory=FitPolicy)
+    receivers: dict[str, ReceiverPolicy] = {}
+    """Name → who is told of alerts, and how."""
+    delivery: DeliveryPolicy = msgspec.field(default_factory=DeliveryPolicy)
+    digest: DigestPolicy = msgspec.field(default_factory=DigestPolicy)
 
 
 def load_policy(path: Path | None) -> Policy:
@@ -80,9 +87,8 @@ def _convert(content: Any, *, where: str) -> Policy:
 
 
 def _check_receivers(policy: Policy, *, where: str) -> None:
-    """A route may only tell receivers that the policy has, once it has any section of them."""
-    known = getattr(policy, "receivers", None)
-    missing = sorted(policy.escalation.receivers() - set(known)) if known is not None else []
+    """A route may only tell receivers that the policy has, or that a setting makes."""
+    missing = sorted(policy.escalation.receivers() - {*policy.receivers, *OF_SETTINGS})
     if missing:
         raise PolicyError(
             f"{where}: escalation tells {', '.join(missing)}: no such receiver; add it to "

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Protocol
 
-from listener.records import Alert, Forget, Identity, Judgement, Mention
+from listener.records import Alert, Digest, Forget, Identity, Judgement, Mention
 
 
 class Source(Protocol):
@@ -42,11 +42,23 @@ class Sink(Protocol):
 
     Raises DeliveryDelayed if it may work later and DeliveryRefused if it never will.
     `key` is the same for every attempt of the same notice, so that a receiver can drop repeats.
+    Returns the destination's own name of its message, if it has one; the next notice of the same
+    alert brings it back as `ref`, so that the message can be updated in place.
     """
 
     name: str
 
-    async def send(self, alert: Alert, *, key: str) -> None: ...
+    async def send(self, alert: Alert, *, key: str, ref: str | None = None) -> str | None: ...
+
+    async def close(self) -> None: ...
+
+
+class Reporter(Protocol):
+    """A sink that also takes digests. Called by `listener digest`; raises as `Sink` does."""
+
+    name: str
+
+    async def report(self, digest: Digest, *, key: str) -> None: ...
 
     async def close(self) -> None: ...
 

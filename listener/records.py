@@ -416,6 +416,40 @@ class Gone(Record, frozen=True, kw_only=True, tag_field="type", tag="gone"):
     at: datetime
 
 
+# --- delivery -------------------------------------------------------------------------------
+
+
+class Notice(Record, frozen=True, kw_only=True):
+    """An alert to be told to one receiver again, out of dead letters. Key: the alert's id."""
+
+    receiver: str
+    alert: Alert
+
+
+class DigestLine(msgspec.Struct, frozen=True, kw_only=True):
+    """Complaints about one issue of one brand that raised no alert."""
+
+    brand: str | None
+    issue: Issue
+    count: int
+    examples: tuple[str, ...] = ()
+    """Permalinks of the most severe."""
+
+
+class Digest(Record, frozen=True, kw_only=True):
+    """What one day brought that woke nobody, and what stands open. Key: `digest_id`."""
+
+    digest_id: str
+    start: datetime
+    end: datetime
+    mentions: int
+    complaints: int
+    """Complaints that no alert covers; `lines` has them by brand and issue."""
+    lines: tuple[DigestLine, ...] = ()
+    open_alerts: dict[Priority, int] = {}
+    overdue_alerts: dict[Priority, int] = {}
+
+
 # --- brand ----------------------------------------------------------------------------------
 
 

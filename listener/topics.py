@@ -71,6 +71,21 @@ ALERTS: Final = Topic(
     cleanup="compact",
     help="Alerts, the newest version of each.",
 )
+NOTICES: Final = Topic(
+    name="listener.notices",
+    key="dedup key",
+    record=records.Notice,
+    retention_ms=7 * DAY_MS,
+    help="Notices out of dead letters, each to be told to its receiver again.",
+)
+DIGESTS: Final = Topic(
+    name="listener.digests",
+    key="digest id",
+    record=records.Digest,
+    wide=False,
+    cleanup="compact",
+    help="Digests that were sent.",
+)
 BRAND_EVIDENCE: Final = Topic(
     name="listener.brand.evidence",
     key="brand",
@@ -159,6 +174,8 @@ TOPICS: Final = (
     SUBJECT_EVENTS,
     THREADS,
     ALERTS,
+    NOTICES,
+    DIGESTS,
     BRAND_EVIDENCE,
     BRAND_RISK,
     FIT_EVIDENCE,

@@ -49,9 +49,9 @@ def lane(consumer: Consumer, *, tick: float | None = None) -> Lane:
         engine=engine,
         limit=LIMIT,
         gather=0.0,
-        tick=tick,
         watch=Silent(),
         fatal=lambda name, error: None,
+        tick=tick,
     )
 
 
@@ -137,3 +137,27 @@ async def test_no_tick_between_a_rebalance_and_the_restored_state() -> None:
             await subject._take()
     subject.settle()
     assert await subject._take() == []
+
+
+async def test_a_quiet_lane_ticks_once_its_state_is_restored() -> None:
+    """Before that, and after its partitions are gone, an empty batch would act on no state."""
+    subject = lane(Consumer(), tick=0.01)
+    taking = asyncio.ensure_future(subject._take())
+    await asyncio.sleep(0.05)
+    assert not taking.done()
+    subject.settle()
+    assert await taking == []
+    await subject.drain(deadline=1.0)
+    taking = asyncio.ensure_future(subject._take())
+    await asyncio.sleep(0.05)
+    assert not taking.done()
+    taking.cancel()
+
+
+async def test_a_record_ends_the_wait_for_a_tick() -> None:
+    subject = lane(Consumer(), tick=60.0)
+    subject.settle()
+    taking = asyncio.ensure_future(subject._take())
+    await asyncio.sleep(0)
+    subject._put(event(0, 0, 1.0))
+    assert len(await taking) == 1

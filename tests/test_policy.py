@@ -39,10 +39,20 @@ def test_a_whole_escalation_policy_is_read() -> None:
           routes:
             - name: legal
               match: {priority: [P1]}
-              steps: [{tell: ["on-call:first"], wait_minutes: 10}, {tell: [head]}]
+              steps: [{tell: ["on-call:first"], wait_minutes: 10}, {tell: [head, webhook]}]
           silences:
             - {match: {issue: [outage]}, until: 2026-06-01T00:00:00Z, reason: works, author: me}
+        receivers:
+          ann: {sink: file, path: ann.jsonl}
+          bob: {sink: file, path: bob.jsonl}
+          head: {sink: file, path: head.jsonl}
         """,
         where="policy.yaml",
     )
-    assert policy.escalation.receivers() == {"ann", "bob", "head"}
+    assert policy.escalation.receivers() == {"ann", "bob", "head", "webhook"}
+
+
+def test_a_route_to_nobody_is_refused() -> None:
+    routes = "escalation: {routes: [{name: r, steps: [{tell: [carl]}]}]}"
+    with pytest.raises(PolicyError, match="carl: no such receiver; add it to `receivers`"):
+        parse_policy(routes, where="policy.yaml")

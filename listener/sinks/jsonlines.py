@@ -11,7 +11,7 @@ import msgspec
 
 from listener.codec import encode
 from listener.errors import DeliveryDelayed, SettingsError
-from listener.records import Alert
+from listener.records import Alert, Digest
 
 
 class _Line(msgspec.Struct):
@@ -25,23 +25,28 @@ class JsonLines:
     written.
     """
 
-    name = "file"
-
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, name: str = "file") -> None:
+        self.name = name
         self._path = path
         try:
             self._keys = _mend(path)
             self._file: IO[bytes] = path.open("ab")
         except OSError as error:
             raise SettingsError(
-                f"LISTENER_ALERTS_FILE={path}: cannot write ({error.strerror}); give a path in a "
-                "folder that exists"
+                f"receiver {name}, file {path}: cannot write ({error.strerror}); give a path in a "
+                "folder that exists (LISTENER_ALERTS_FILE, or its path in the policy)"
             ) from None
 
-    async def send(self, alert: Alert, *, key: str) -> None:
+    async def send(self, alert: Alert, *, key: str, ref: str | None = None) -> None:
+        await self._add(key, {"key": key, "alert": alert})
+
+    async def report(self, digest: Digest, *, key: str) -> None:
+        await self._add(key, {"key": key, "digest": digest})
+
+    async def _add(self, key: str, content: dict[str, object]) -> None:
         if key in self._keys:
             return
-        line = encode({"key": key, "alert": alert}) + b"\n"
+        line = encode(content) + b"\n"
         try:
             await asyncio.to_thread(self._append, line)
         except OSError as error:

@@ -4,20 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
-from http import HTTPStatus
 from time import time
-from typing import Final
-from urllib.parse import urlsplit
 
 import httpx
 
 from listener.codec import encode
-from listener.errors import DeliveryDelayed, DeliveryRefused, SettingsError
-from listener.records import Alert
-
-_PASSING: Final = (408, 425, 429)
+from listener.records import Alert, Digest
+from listener.sinks.http import Http, secret_parts, web_url
 
 
 class Webhook:
@@ -25,57 +18,44 @@ class Webhook:
 
     Headers: `Idempotency-Key`, the same for every attempt of one notice; `Listener-Timestamp`,
     seconds of the epoch; `Listener-Signature`, `v1=` and the hex HMAC-SHA256 of
-    `timestamp.body` under the shared secret. Raises SettingsError for a URL that is not http(s).
+    `timestamp.body` under the shared secret; `Listener-Record`, `alert` or `digest`. Raises
+    SettingsError for a URL that is not http(s).
     """
-
-    name = "webhook"
 
     def __init__(
         self,
         url: str,
         secret: str | None = None,
         *,
-        timeout: float = 10.0,
+        name: str = "webhook",
+        where: str = "LISTENER_WEBHOOK_URL",
         client: httpx.AsyncClient | None = None,
     ) -> None:
-        parts = urlsplit(url)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise SettingsError("LISTENER_WEBHOOK_URL=***: not a URL; give http(s)://host/path")
-        self._url = url
-        self._host = parts.hostname
+        self.name = name
+        self._url = web_url(url, where=where)
         self._secret = secret
-        self._client = client or httpx.AsyncClient(timeout=timeout)
+        self._http = Http(secrets=(*secret_parts(url), secret or ""), client=client)
 
-    async def send(self, alert: Alert, *, key: str) -> None:
-        body = encode(alert)
-        try:
-            answer = await self._client.post(self._url, content=body, headers=self._sign(body, key))
-        except httpx.HTTPError as error:
-            raise DeliveryDelayed(f"{self._host}: {type(error).__name__}") from None
-        self._judge(answer)
+    async def send(self, alert: Alert, *, key: str, ref: str | None = None) -> None:
+        await self._post(encode(alert), key, record="alert")
+
+    async def report(self, digest: Digest, *, key: str) -> None:
+        await self._post(encode(digest), key, record="digest")
 
     async def close(self) -> None:
-        await self._client.aclose()
+        await self._http.close()
 
-    def _sign(self, body: bytes, key: str) -> dict[str, str]:
+    async def _post(self, body: bytes, key: str, *, record: str) -> None:
         timestamp = str(int(time()))
         headers = {
             "Content-Type": "application/json",
             "Idempotency-Key": key,
+            "Listener-Record": record,
             "Listener-Timestamp": timestamp,
         }
         if self._secret:
             headers["Listener-Signature"] = sign(timestamp, body, self._secret)
-        return headers
-
-    def _judge(self, answer: httpx.Response) -> None:
-        status = answer.status_code
-        if HTTPStatus.OK <= status < HTTPStatus.MULTIPLE_CHOICES:
-            return
-        if status in _PASSING or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-            wait = retry_after(answer.headers.get("Retry-After"))
-            raise DeliveryDelayed(f"{self._host}: HTTP {status}", retry_after=wait)
-        raise DeliveryRefused(f"{self._host}: HTTP {status}")
+        await self._http.send("POST", self._url, content=body, headers=headers)
 
 
 def sign(timestamp: str, body: bytes, secret: str) -> str:
@@ -87,16 +67,3 @@ def sign(timestamp: str, body: bytes, secret: str) -> str:
 def verify(signature: str, timestamp: str, body: bytes, secret: str) -> bool:
     """For receivers: whether a body came from us unchanged, in constant time."""
     return hmac.compare_digest(signature, sign(timestamp, body, secret))
-
-
-def retry_after(header: str | None) -> float | None:
-    """Seconds to wait, from a `Retry-After` of seconds or of an HTTP date."""
-    if header is None:
-        return None
-    if header.strip().isdigit():
-        return float(header)
-    try:
-        at = parsedate_to_datetime(header)
-    except ValueError:
-        return None
-    return max((at - datetime.now(UTC)).total_seconds(), 0.0)

@@ -8,20 +8,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agents.deliver import Delivered, deliver
 from agents.escalate import Escalation, Subject, escalating
 from agents.flow import Hop, Incoming, Ledger, Origin, Outcome, overlapped
 from agents.normalise import normalise
 from agents.timetable import StreamClock
 from listener.codec import decode, encode
-from listener.errors import DeliveryDelayed, DeliveryRefused
 from listener.escalation import EscalationPolicy
 from listener.fit import FitPolicy
-from listener.records import Alert, DeadLetter
+from listener.records import DeadLetter
 from listener.sources import FORMATS
 from listener.sources.masking import mask_bytes
-from listener.topics import ALERTS, STATE_DELIVERIES, STATE_SUBJECTS
-from tests.alerts import alert
+from listener.topics import ALERTS, STATE_SUBJECTS
 from tests.worlds import NOW, labels, linked
 
 
@@ -137,53 +134,6 @@ async def test_escalate_gives_alerts_and_their_state_and_repeats_nothing() -> No
     assert [out.topic for out in first.outputs if out.topic == ALERTS.name] == [ALERTS.name] * 2
     assert len(first.state) == 1
     assert second.outputs == []
-
-
-class Fake:
-    """A sink that fails as it is told."""
-
-    name = "fake"
-
-    def __init__(self, *failures: Exception) -> None:
-        self.failures = list(failures)
-        self.keys: list[str] = []
-
-    async def send(self, alert: Alert, *, key: str) -> None:
-        if self.failures:
-            raise self.failures.pop(0)
-        self.keys.append(key)
-
-    async def close(self) -> None:
-        """Nothing to close."""
-
-
-async def delivered(sink: Fake, *alerts: Alert) -> list[Outcome]:
-    deliveries = Ledger({}, topic=STATE_DELIVERIES, kind=Delivered)
-    hop = deliver([sink], deliveries, mask=mask_bytes, count=lambda *_: None)
-    return await run(hop, [coming(n, encode(a)) for n, a in enumerate(alerts)])
-
-
-async def test_one_notice_for_each_state_of_an_alert() -> None:
-    """More evidence is no news; another state or priority is."""
-    sink = Fake()
-    await delivered(
-        sink,
-        alert(version=1),
-        alert(version=2, evidence=("x:1", "x:2")),
-        alert(version=3, priority="P1"),
-        alert(version=1),
-        alert(version=4, state="resolved", priority="P1"),
-    )
-    assert sink.keys == ["a1:1:open:P2:0:0", "a1:1:open:P1:0:0", "a1:1:resolved:P1:0:0"]
-
-
-async def test_a_sink_that_is_away_is_tried_again_and_one_that_refuses_is_not() -> None:
-    """Delay: the same notice again. Refusal: a dead letter, and the next alert goes on."""
-    sink = Fake(DeliveryDelayed("away"), DeliveryRefused("gone"))
-    outcomes = await delivered(sink, alert("a1"), alert("a2"))
-    letters = [out for outcome in outcomes for out in outcome.outputs]
-    assert [decode(out.value, DeadLetter).stage for out in letters] == ["deliver"]
-    assert sink.keys == ["a2:1:open:P2:0:0"]
 
 
 async def numbers(count: int, *, fault: bool = False) -> AsyncIterator[int]:

@@ -3,7 +3,8 @@ from email.utils import format_datetime
 import pytest
 
 from listener.errors import SettingsError
-from listener.sinks.webhook import Webhook, retry_after, sign, verify
+from listener.sinks.http import retry_after
+from listener.sinks.webhook import Webhook, sign, verify
 from tests.alerts import alert
 from tests.receivers import receiver
 from tests.worlds import NOW
