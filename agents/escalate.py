@@ -12,6 +12,7 @@ from typing import Final
 import msgspec
 
 from agents.flow import Batches, Hop, Incoming, Ledger, MaskBytes, Outcome, Outgoing, Step, send
+from agents.relinking import Relinking
 from agents.timetable import Owned, Pace, StreamClock, Timetable
 from listener.errors import InvalidMessage
 from listener.escalation import (
@@ -25,6 +26,7 @@ from listener.escalation import (
     hear,
     next_due,
     redact,
+    relink,
     strike,
     tick,
 )
@@ -73,6 +75,7 @@ class Escalation:
         incidents: Incidents = frozenset,
         owned: Owned = lambda: None,
         judged: Judged = lambda alert, verdict: None,
+        relinking: Relinking | None = None,
     ) -> None:
         self.subjects = subjects
         self.policy = policy
@@ -80,6 +83,7 @@ class Escalation:
         self.clock = clock
         self.incidents = incidents
         self.judged = judged
+        self.relinking = relinking
         self.timetable: Timetable[Subject] = Timetable(
             subjects,
             due=lambda subject: next_due(subject.escalation),
@@ -99,6 +103,23 @@ class Escalation:
             changes = tick(subject.escalation, self.given(now))
             self.timetable.note(key, subject)
             outputs += [send(ALERTS, alert.alert_id, alert) for alert in changes.alerts]
+        return outputs + self._relinked(now)
+
+    def _relinked(self, now: datetime) -> list[Outgoing]:
+        """Alerts whose customer is another one, since the directory has changed."""
+        outputs: list[Outgoing] = []
+        relinking = self.relinking
+        for key in relinking.due(self.timetable.keys, most=AT_ONCE) if relinking else ():
+            assert relinking is not None
+            before = self.subjects.peek(key).escalation
+            trial = msgspec.json.decode(msgspec.json.encode(before), type=SubjectState)
+            changes = relink(key, trial, relinking.resolve, at=now)
+            if changes.alerts or changes.moved:
+                subject = self.subjects.wake(key)
+                subject.escalation = trial
+                self.timetable.note(key, subject)
+                outputs += [send(ALERTS, alert.alert_id, alert) for alert in changes.alerts]
+                outputs += [send(SUBJECT_EVENTS, m.subject, m) for m in changes.moved]
         return outputs
 
     def take(self, incoming: Incoming, record: Known, *, refuse: Refuse) -> list[Outgoing]:

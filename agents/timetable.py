@@ -129,6 +129,10 @@ class Timetable(Generic[S]):
             heappop(self._heap)
         return self._heap[0][0] if self._heap else None
 
+    def keys(self) -> list[str]:
+        """Every key with a timer, and so every one with an open alert."""
+        return list(self._due)
+
     def clear(self) -> None:
         """The partitions may have moved: to be read anew."""
         self._heap.clear()

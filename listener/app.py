@@ -23,6 +23,7 @@ from agents.index import Known, Said, index
 from agents.normalise import normalise
 from agents.notices import Delivered
 from agents.outlet import Outlet
+from agents.relinking import Relinking
 from agents.threads import Place, Threads, threads
 from agents.timetable import StreamClock, Timetable
 from listener.brand import BrandState
@@ -99,6 +100,7 @@ class Application:
         self.contacts = contacts_of(settings)
         self.incidents = Incidents()
         self.incident_reader = IncidentReader(self.incidents, settings)
+        self._guess = self._guesser()
         self.judge: Judge = load_model(settings, policy)
         self.sinks = build_sinks(settings, policy)
         self._inference = ThreadPoolExecutor(1, thread_name_prefix="inference")
@@ -145,7 +147,7 @@ class Application:
                 self.judge,
                 self.directory,
                 links=policy.identity,
-                guess=self._guesser(),
+                guess=self._guess,
                 brands=policy.brand,
                 run=self._infer,
                 mask=mask,
@@ -201,6 +203,9 @@ class Application:
             incidents=self.incidents,
             owned=lambda: self._owned(LINKED),
             judged=self.metrics.judged,
+            relinking=Relinking(
+                self.directory, self.policy.identity, guess=self._guess, clock=self._clock
+            ),
         )
         self._timetables.append(escalation.timetable)  # type: ignore[arg-type]  # only cleared
         return escalation

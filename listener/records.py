@@ -404,6 +404,8 @@ class Moved(Record, frozen=True, kw_only=True, tag_field="type", tag="moved"):
     customer_id: str
     book: msgspec.Raw
     """Threads as escalation keeps them."""
+    link: Link | None = None
+    """What the directory says; None: a person linked them."""
     at: datetime
 
 

@@ -7,6 +7,7 @@ from listener.escalation.forgetting import redact
 from listener.escalation.lifecycle import hear
 from listener.escalation.moves import arrive
 from listener.escalation.policy import EscalationPolicy, Given
+from listener.escalation.relinking import Resolve, relink
 from listener.escalation.score import Score, score
 from listener.escalation.state import Changes, SubjectState
 from listener.escalation.timers import next_due, tick
@@ -15,6 +16,7 @@ __all__ = [
     "Changes",
     "EscalationPolicy",
     "Given",
+    "Resolve",
     "Score",
     "SubjectState",
     "act",
@@ -23,6 +25,7 @@ __all__ = [
     "hear",
     "next_due",
     "redact",
+    "relink",
     "score",
     "strike",
     "tick",

@@ -18,6 +18,7 @@ from listener.escalation.state import (
     RINGING,
     Book,
     Changes,
+    Sender,
     SubjectState,
     Thread,
     digest,
@@ -115,6 +116,7 @@ def _keep(linked: Linked, book: Book, key: str, changes: Changes, given: Given) 
     thread.channel = mention.channel
     thread.segment = linked.standing.segment if linked.standing else ""
     thread.due["expire"] = thread.last + timedelta(days=given.policy.thread_days)
+    thread.sender = Sender(mention.network, mention.author, mention.hints)
     if mention.author_key not in thread.authors:
         thread.authors = [*thread.authors, mention.author_key][-AUTHORS:]
     remember(thread, mention.mention_id)

@@ -6,6 +6,8 @@ after, so that unlinking is the exact inverse.
 
 from __future__ import annotations
 
+from datetime import datetime
+
 import msgspec
 
 from listener.errors import InvalidMessage
@@ -17,21 +19,13 @@ CUSTOMER = "customer:"
 
 def part(action: Action, state: SubjectState, thread: Thread, changes: Changes) -> None:
     """The threads leave this subject. Raises InvalidMessage before anything has changed."""
+    customer = action.customer_id or ""
     if action.kind == "link":
-        author, book = _leaving(action), state.own
-        state.own, state.moved_to = Book(), f"{CUSTOMER}{action.customer_id}"
+        author = _leaving(action)
+        depart(author, state, changes, link=None, at=action.at, customer_id=customer)
     else:
         author, book = _returning(action, state, thread)
-    changes.moved.append(
-        Moved(
-            subject=author if action.kind == "unlink" else state.moved_to,
-            author=author,
-            back=action.kind == "unlink",
-            customer_id=action.customer_id or "",
-            book=msgspec.Raw(msgspec.json.encode(book)),
-            at=action.at,
-        )
-    )
+        changes.moved.append(_back(author, book, customer_id=customer, at=action.at))
     changes.links.append(
         ManualLink(
             author=author,
@@ -44,6 +38,40 @@ def part(action: Action, state: SubjectState, thread: Thread, changes: Changes) 
     )
 
 
+def depart(
+    author: str,
+    state: SubjectState,
+    changes: Changes,
+    *,
+    link: Link | None,
+    at: datetime,
+    customer_id: str = "",
+) -> None:
+    """An author's threads go to a customer: by the directory's `link`, or by a person (None)."""
+    customer = link.customer_id or "" if link else customer_id
+    book, state.own, state.moved_to = state.own, Book(), f"{CUSTOMER}{customer}"
+    changes.moved.append(
+        Moved(
+            subject=state.moved_to,
+            author=author,
+            customer_id=customer,
+            book=msgspec.Raw(msgspec.json.encode(book)),
+            link=link,
+            at=at,
+        )
+    )
+
+
+def send_home(author: str, state: SubjectState, changes: Changes, *, at: datetime) -> None:
+    """A guest's threads go back to their author."""
+    changes.moved.append(_back(author, state.guests.pop(author), customer_id="", at=at))
+
+
+def _back(author: str, book: Book, *, customer_id: str, at: datetime) -> Moved:
+    raw = msgspec.Raw(msgspec.json.encode(book))
+    return Moved(subject=author, author=author, back=True, customer_id=customer_id, book=raw, at=at)
+
+
 def arrive(moved: Moved, state: SubjectState) -> Changes:
     """Threads come to a customer as a guest's, or home to their author."""
     changes = Changes()
@@ -54,7 +82,8 @@ def arrive(moved: Moved, state: SubjectState) -> Changes:
     else:
         book.author = moved.author
         state.guests[moved.author] = book
-        link = Link(customer_id=moved.customer_id, tier="T0", basis="manual", probability=1.0)
+        by_hand = Link(customer_id=moved.customer_id, tier="T0", basis="manual", probability=1.0)
+        link = moved.link or by_hand
         for thread in book.threads.values():
             thread.home = thread.alert.link if thread.alert else None
             _tell(thread, changes, subject=moved.subject, link=link)

@@ -8,13 +8,30 @@ from typing import Any, Final
 
 import msgspec
 
-from listener.records import Alert, GroupHit, Link, ManualLink, Moved, Priority
+from listener.records import (
+    Alert,
+    Author,
+    GroupHit,
+    Hints,
+    Link,
+    ManualLink,
+    Moved,
+    Priority,
+)
 
 STANDING: Final = ("pending", "open", "acknowledged", "suppressed", "reopened")
 RINGING: Final = ("open", "reopened")
 RANK: Final[dict[Priority, int]] = {"P1": 3, "P2": 2, "P3": 1}
 HEARD: Final = 40
 """Messages and answers by whose ids a thread is known."""
+
+
+class Sender(msgspec.Struct, frozen=True):
+    """All that the link of a message depends on."""
+
+    network: str
+    author: Author
+    hints: Hints
 
 
 class Thread(msgspec.Struct):
@@ -45,6 +62,8 @@ class Thread(msgspec.Struct):
     """Id of the message whose text the alert shows."""
     authors: list[str] = []
     """Who wrote in it, at most five."""
+    sender: Sender | None = None
+    """Of its last message: a changed directory may say otherwise whose it is."""
     home: Link | None = None
     """Of a guest's thread: the link that its alert had before."""
     actions: list[str] = []

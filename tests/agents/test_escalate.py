@@ -8,14 +8,18 @@ import msgspec
 
 from agents.escalate import Escalation, Subject, escalating
 from agents.flow import Hop, Incoming, Ledger, Origin, Outcome, Outgoing
+from agents.relinking import Relinking
 from agents.threads import Place, Threads, threads
 from agents.timetable import StreamClock
 from listener.codec import decode, encode
+from listener.directory import Directory
 from listener.escalation import EscalationPolicy
-from listener.fit import FitPolicy
+from listener.fit import FitPolicy, band_of
+from listener.identity import LinkPolicy, identities_of
 from listener.records import (
     Action,
     Alert,
+    Customer,
     DeadLetter,
     Forget,
     Gone,
@@ -60,6 +64,10 @@ class Bench:
         self.verdicts: list[str] = []
         self.offset = 0
         self.start()
+
+    def follow(self, directory: Directory) -> None:
+        """Open alerts go by this directory."""
+        self.work.relinking = Relinking(directory, LinkPolicy(), guess=None, clock=lambda: self.now)
 
     def start(self, *, owned: set[int] | None = None) -> None:
         """A new process with the same table."""
@@ -348,3 +356,33 @@ def test_one_old_letter_does_not_turn_a_live_clock_back_but_a_backlog_does() -> 
     for second in range(300):
         clock.hear(NOW - timedelta(hours=1) + timedelta(seconds=second))
     assert clock.now() == NOW - timedelta(hours=1) + timedelta(seconds=299)
+
+
+async def test_a_changed_directory_relinks_open_alerts_and_parts_them_again() -> None:
+    """The alert says who the customer is, and its threads follow, there and back; nobody is told
+    anew."""
+    directory = Directory(band=band_of)
+    bench = Bench()
+    bench.follow(directory)
+    (_, opened, *_) = await bench.take(linked(judged=WORST))
+    assert opened.link.customer_id is None
+    ann = Customer(customer_id="c1", since=NOW, handles=("x:ann",))
+    for identity in identities_of(ann):
+        directory.put(identity.identifier, "c1", identity)
+    (moved,) = await bench.take()
+    assert (moved.subject, moved.back, moved.link.tier) == ("customer:c1", False, "T2")
+    (alert,) = await bench.take(moved)
+    assert (alert.alert_id, alert.subject) == (opened.alert_id, "customer:c1")
+    assert (alert.link.customer_id, alert.link.tier) == ("c1", "T2")
+    assert alert.notice_id == opened.notice_id
+    bench.now += timedelta(minutes=1)
+    assert await bench.take() == []
+
+    for identity in identities_of(ann):
+        directory.put(identity.identifier, "c1", None)
+    bench.now += timedelta(minutes=1)
+    (back,) = await bench.take()
+    assert (back.subject, back.back) == ("x:ann", True)
+    (home,) = await bench.take(back)
+    assert (home.subject, home.link) == (opened.subject, opened.link)
+    assert bench.work.subjects.peek("customer:c1").escalation.guests == {}
