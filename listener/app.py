@@ -99,7 +99,7 @@ class Application:
                 self.judge,
                 self.directory,
                 links=policy.identity,
-                brands=policy.brand,
+                brands=policy.brand_rules,
                 run=self._infer,
                 mask=mask,
             ),
@@ -113,7 +113,7 @@ class Application:
         self._hop(
             "brand",
             [BRAND_EVIDENCE.name],
-            brand(brands, policy=policy.brand, mask=mask),
+            brand(brands, policy=policy.brand_rules, mask=mask, watch=self.metrics.brand),
             gather=FIGURE_GATHER,
         )
         self._hop(

@@ -313,11 +313,67 @@ class BrandEvidence(Record, frozen=True, kw_only=True):
     new_account: bool = False
     backfill: bool = False
     support: bool = False
+    channel: Channel = "public"
+    repost: bool = False
+    """Its text is another's: it adds reach, no complaint."""
+    permalink: str | None = None
+    rival: str | None = None
+    """A competitor that it is about, instead of the brand: it counts for share of voice alone."""
 
 
 class Interval(msgspec.Struct, frozen=True, kw_only=True):
     low: float
     high: float
+
+
+class Burst(msgspec.Struct, frozen=True, kw_only=True):
+    """Significantly more distinct negative authors than usual, whether or not it matters."""
+
+    started_at: datetime
+    """As Kleinberg's automaton dates it."""
+    found_at: datetime
+    ended_at: datetime | None = None
+    peak: float = 0.0
+    """Highest multiple of the usual in an hour."""
+
+
+class IssueCount(msgspec.Struct, frozen=True, kw_only=True):
+    """One issue in an incident, against what is usual in as many hours."""
+
+    issue_id: str
+    """The same hour after hour: of brand and issue, as an alert's `group_key`."""
+    issue: Issue
+    count: int
+    usual: float
+
+
+class Sample(msgspec.Struct, frozen=True, kw_only=True):
+    """A mention that stands for many: no text, so that forgetting the mention forgets all."""
+
+    mention_id: str
+    at: datetime
+    issue: Issue
+    permalink: str | None = None
+
+
+class Grounds(msgspec.Struct, frozen=True, kw_only=True):
+    """What speaks for an incident being ours: all of the time since it started."""
+
+    authors: int
+    """Distinct negative authors of the last hour, and how many are usual."""
+    usual_authors: float
+    p_long: float
+    p_short: float
+    known: float = 0.0
+    """Share of known customers among the mentions."""
+    bot: float = 0.0
+    new_account: float = 0.0
+    duplicate: float = 0.0
+    support_lift: float | None = None
+    """Multiple of the usual that support hears of the top issue; None: there is no support."""
+    issues: tuple[IssueCount, ...] = ()
+    samples: tuple[Sample, ...] = ()
+    first_mention: str | None = None
 
 
 class Incident(msgspec.Struct, frozen=True, kw_only=True):
@@ -328,6 +384,37 @@ class Incident(msgspec.Struct, frozen=True, kw_only=True):
     started_at: datetime
     ended_at: datetime | None = None
     peak_burn: float = 0.0
+    channel: Channel = "public"
+    found_at: datetime | None = None
+    grounds: Grounds | None = None
+
+    @property
+    def open(self) -> bool:
+        return self.ended_at is None
+
+
+class ChannelRisk(msgspec.Struct, frozen=True, kw_only=True):
+    """How a brand stands in one channel."""
+
+    brand_risk: float
+    burn: dict[str, float]
+    significance: dict[str, float]
+    mentions_24h: int
+    negative_share: float
+    negative_interval: Interval
+    volume_ratio: float
+    """Mentions of the last 24 h as a multiple of the usual."""
+    authors: int
+    """Distinct negative authors of the last hour, and how many are usual then."""
+    usual_authors: float
+    leak: float
+    """CUSUM of the hours; from the policy's `leak_level` on a slow leak is real."""
+    baseline: Literal["prior", "warming", "own"]
+    """`prior`: under a day of history, so that mostly the policy's prior speaks; `warming`: under
+    four weeks, hours of the week lean on hours of the day."""
+    baseline_days: float
+    burst: Burst | None = None
+    incident: Incident | None = None
 
 
 class BrandRisk(Record, frozen=True, kw_only=True):
@@ -340,11 +427,13 @@ class BrandRisk(Record, frozen=True, kw_only=True):
     burn: dict[str, float]
     """Window (`15m`, `30m`, `1h`, `6h`, `24h`, `3d`) → multiple of the 28-day budget."""
     significance: dict[str, float]
-    """Window (`15m`, `1h`) → upper-tail p of the number of distinct authors."""
+    """Window (`15m`, `1h`) → upper-tail p of the number of distinct negative authors, of the
+    channel where it is least."""
     mentions_24h: int
     negative_share: float
     negative_interval: Interval
     incident: Incident | None = None
+    """Of the channel where it is worst; the last one where none is open."""
     top_issues: dict[Issue, float] = {}
     shares: dict[str, float] = {}
     """`known`, `bot`, `new_account`, `duplicate`, `reach_negative`: shares of the last 24 h."""
@@ -352,6 +441,9 @@ class BrandRisk(Record, frozen=True, kw_only=True):
     late: int = 0
     baseline_days: float = 0.0
     """Event time the baseline has seen; under 28 the budget is scaled to what it has."""
+    channels: dict[Channel, ChannelRisk] = {}
+    share_of_voice: dict[str, float] = {}
+    """Brand → share of the mentions of the last 24 h, among this one and its competitors."""
 
 
 # --- fit ------------------------------------------------------------------------------------
