@@ -7,9 +7,9 @@ hour that it shows weighs more. Single outliers count as what is just still usua
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
-from statistics import median
+from statistics import median, median_low
 from typing import Final
 from zoneinfo import ZoneInfo
 
@@ -75,22 +75,20 @@ def usual(channel: ChannelState, hour: int, zone: ZoneInfo, policy: BrandPolicy)
         before=round(profile.at(slot_of(hour - HOUR, zone)), 5),
         authors=round(profile.at(slot_of(hour, zone)), 5),
         dispersion=round(profile.dispersion, 5),
-        budget=_budget(channel.hours, hour - _aside(channel, hour), policy),
-        long_budget=_budget(channel.hours, hour - 3 * DAY, policy),
+        budget=_budget(channel, hour, DAY, policy),
+        long_budget=_budget(channel, hour, 3 * DAY, policy),
         mentions=round(mentions, 5),
     )
 
 
-def _aside(channel: ChannelState, hour: int) -> int:
-    """A burst must not raise the budget that it is measured by."""
-    return DAY if hour - channel.first >= 2 * DAY else 6 * HOUR
-
-
-def _budget(hours: Mapping[int, Hour], stop: int, policy: BrandPolicy) -> float:
+def _budget(channel: ChannelState, hour: int, aside: int, policy: BrandPolicy) -> float:
+    """Weighted volume an hour before what is judged: a burst must not raise the budget that it is
+    measured by. A brand that is too new for that is measured by all that it has shown."""
+    stop = hour - aside if hour - channel.first >= aside + policy.min_history_hours * HOUR else hour
     weight, number = policy.prior_weight * policy.prior_hours, policy.prior_hours
-    for start, hour in hours.items():
-        if start < stop and not hour.spoiled:
-            weight += hour.weight
+    for start, closed in channel.hours.items():
+        if start < stop and not closed.spoiled:
+            weight += closed.weight
             number += 1
     return round(max(weight / number, LEAST_WEIGHT), 5)
 
@@ -110,7 +108,8 @@ def _grouped(
     found = {}
     for slot, counts in groups.items():
         before = prior(slot)
-        most = _most(max(median(counts), before))
+        # Of two hours neither can be told to be the wild one: what lies above them decides.
+        most = _most(max(median_low(counts), before) if len(counts) > 2 else before)
         found[slot] = (worth * before + sum(min(n, most) for n in counts)) / (worth + len(counts))
     return found
 

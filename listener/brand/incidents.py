@@ -62,26 +62,43 @@ def _open(episode: Burst | Incident | None) -> bool:
 
 
 def _burst(tick: int, brand: str, channel: ChannelState, policy: BrandPolicy) -> None:
-    p_long, authors, mean = significance(channel, tick, WINDOWS["1h"])
-    p_short = significance(channel, tick, WINDOWS["15m"])[0]
     burst = channel.burst
     if burst is not None and burst.ended_at is None:
-        peak = max(burst.peak, round(authors / mean, 2))
-        channel.quiet = channel.quiet + 1 if p_short > P_QUIET else 0
-        over = channel.quiet >= policy.clear_ticks
-        end = time(ended(tick, brand, burst.started_at, channel, policy)) if over else None
-        channel.burst = msgspec.structs.replace(burst, peak=peak, ended_at=end)
+        channel.burst = _followed(tick, brand, burst, channel, policy)
         return
-    sure = p_long < policy.p_long and p_short < policy.p_short
-    if sure and authors >= max(policy.min_authors, policy.min_ratio * mean):
-        channel.quiet = 0
-        channel.burst = Burst(
-            started_at=time(began(tick, brand, channel, policy)),
-            found_at=time(tick),
-            peak=round(authors / mean, 2),
-        )
-        if burst is not None and _resumes(burst, tick, policy):
-            channel.burst = msgspec.structs.replace(burst, ended_at=None)
+    ratio = _real(tick, channel, policy)
+    if ratio is None:
+        return
+    channel.quiet = 0
+    channel.burst = Burst(
+        started_at=time(began(tick, brand, channel, policy)), found_at=time(tick), peak=ratio
+    )
+    if burst is not None and _resumes(burst, tick, policy):
+        channel.burst = msgspec.structs.replace(burst, ended_at=None)
+
+
+def _real(tick: int, channel: ChannelState, policy: BrandPolicy) -> float | None:
+    """Multiple of the usual where distinct authors are significantly many; None elsewhere."""
+    p_short, sudden, few = significance(channel, tick, WINDOWS["15m"])
+    if p_short >= policy.p_short:
+        return None
+    if p_short < policy.p_sudden and sudden >= max(policy.min_authors, policy.min_ratio * few):
+        return round(sudden / few, 2)
+    p_long, authors, mean = significance(channel, tick, WINDOWS["1h"])
+    sure = p_long < policy.p_long and authors >= max(policy.min_authors, policy.min_ratio * mean)
+    return round(authors / mean, 2) if sure else None
+
+
+def _followed(
+    tick: int, brand: str, burst: Burst, channel: ChannelState, policy: BrandPolicy
+) -> Burst:
+    _, authors, mean = significance(channel, tick, WINDOWS["1h"])
+    quiet = significance(channel, tick, WINDOWS["15m"])[0] > P_QUIET
+    channel.quiet = channel.quiet + 1 if quiet else 0
+    over = channel.quiet >= policy.clear_ticks
+    end = time(ended(tick, brand, burst.started_at, channel, policy)) if over else None
+    peak = max(burst.peak, round(authors / mean, 2))
+    return msgspec.structs.replace(burst, peak=peak, ended_at=end)
 
 
 def _resumes(episode: Burst | Incident, tick: int, policy: BrandPolicy) -> bool:

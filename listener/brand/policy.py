@@ -46,6 +46,9 @@ class BrandPolicy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     """Significance of one hour."""
     p_short: float = 1e-2
     """Significance of a quarter of an hour."""
+    p_sudden: float = 1e-6
+    """Significance of a quarter of an hour that needs no hour beside it: the hour before dilutes
+    a sudden burst for half an hour."""
     min_ratio: float = 2.0
     """Least multiple of the usual that is called a burst, however sure it is."""
     page_fast: float = 13.4

@@ -79,9 +79,9 @@ class Usual(msgspec.Struct, array_like=True):
     """In this hour."""
     dispersion: float = 1.0
     budget: float = 1.0
-    """Weighted volume an hour, the last day left aside."""
+    """Weighted volume an hour, the last day left aside once there are two."""
     long_budget: float = 1.0
-    """The same, the last three days left aside."""
+    """The same, the last three days left aside once there are four."""
     mentions: float = 0.0
     """Mentions an hour."""
 
