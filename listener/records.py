@@ -449,8 +449,11 @@ class BrandRisk(Record, frozen=True, kw_only=True):
 # --- fit ------------------------------------------------------------------------------------
 
 
-class FitEvidence(Record, frozen=True, kw_only=True):
-    """One event of one customer in one dimension. Key: `segment`."""
+class FitEvidence(Record, frozen=True, kw_only=True, tag_field="type", tag="event"):
+    """One event of one customer in one dimension. Key: `segment`.
+
+    The dimension `heard` says that the customer wrote at all: what coverage is counted by.
+    """
 
     mention_id: str
     customer_id: str
@@ -463,6 +466,18 @@ class FitEvidence(Record, frozen=True, kw_only=True):
     """q: the label's calibrated probability."""
     link: float
     """r: the link's probability."""
+    brand: str | None = None
+    """Whose incidents excuse it; None: anyone's of ours."""
+
+
+class IncidentWindow(Record, frozen=True, kw_only=True, tag_field="type", tag="incident"):
+    """When a brand had an incident: what customers said then does not count against them. Key:
+    `brand`, on the topic of `FitEvidence`."""
+
+    brand: str
+    incident_id: str
+    started_at: datetime
+    ended_at: datetime | None = None
 
 
 class FitSignal(Record, frozen=True, kw_only=True):
@@ -473,7 +488,10 @@ class FitSignal(Record, frozen=True, kw_only=True):
     band: str
     at: datetime
     rate: float
+    """Posterior mean of events a customer, recent ones weighted more, errors of the classifier
+    taken out where the policy knows them."""
     interval: Interval
+    """90 % credible."""
     n: int
     n_eff: float
     pooled: float
@@ -482,7 +500,52 @@ class FitSignal(Record, frozen=True, kw_only=True):
     p_below: float
     """P(θ < 0.8·m)."""
     coverage: float
+    """Share of the customers who wrote anything at all at this tenure."""
     status: Literal["insufficient", "elevated", "better", "typical"]
+    evidence: tuple[str, ...] = ()
+    censored: float = 0.0
+    """Events, weighted, that do not count since an incident of ours was open."""
+
+
+class FitIndex(Record, frozen=True, kw_only=True):
+    """How well a segment fits all in all, and why. Key: `segment`."""
+
+    segment: str
+    at: datetime
+    index: float
+    """100: as all customers at the same tenure; above: better."""
+    vector: dict[str, float]
+    """Dimension → rate as a multiple of the pooled one, over the tenure bands."""
+    customers: int
+    cost: float | None = None
+    """Spend for each customer, where the policy has the spend."""
+    adjusted_cost: float | None = None
+    """Spend for each customer who fits as all do: `cost` · 100 ÷ `index`."""
+
+
+class SubjectStage(Record, frozen=True, kw_only=True):
+    """Where a subject stands in the life cycle, since when and why. Key: `subject`."""
+
+    subject: str
+    customer_id: str | None = None
+    stage: Stage
+    since: datetime
+    reasons: tuple[str, ...] = ()
+    evidence: tuple[str, ...] = ()
+    """Mention ids."""
+    stuck: bool = False
+    """Asked the same again while adopting: a nudge may help."""
+
+
+class HelpOffer(Record, frozen=True, kw_only=True):
+    """A reason to offer one customer help. Nothing else may be made of it. Key: `customer_id`."""
+
+    offer_id: str
+    customer_id: str
+    kind: Literal["education", "onboarding_call"]
+    reason: str
+    issue: Issue
+    at: datetime
     evidence: tuple[str, ...] = ()
 
 
