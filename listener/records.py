@@ -493,7 +493,9 @@ class FitSignal(Record, frozen=True, kw_only=True):
     interval: Interval
     """90 % credible."""
     n: int
+    """Customers of the directory."""
     n_eff: float
+    """As many customers whose events were all certain and new would tell as much."""
     pooled: float
     p_above: float
     """P(θ > 1.25·m)."""

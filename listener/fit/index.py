@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from listener.fit.policy import FitPolicy
-from listener.fit.rates import Population
+from listener.fit.rates import LEAST_RATE, Population
 from listener.records import FitIndex, FitSignal
 
 
@@ -17,6 +17,9 @@ def indices(
     one of the same tenure bands, both weighted by its customers there."""
     rates: dict[str, dict[str, tuple[float, float]]] = {}
     for signal in found:
+        if signal.pooled <= LEAST_RATE:
+            # Nobody showed it at that tenure: no ratio to tell.
+            continue
         dimensions = rates.setdefault(signal.segment, {})
         rate, pooled = dimensions.get(signal.dimension, (0.0, 0.0))
         dimensions[signal.dimension] = (

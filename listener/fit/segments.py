@@ -24,6 +24,8 @@ class Tally(msgspec.Struct, array_like=True):
 
     mass: dict[int, float] = {}
     """Σ q·r."""
+    square: dict[int, float] = {}
+    """Σ (q·r)²: from how many events as good as certain ones."""
     censored: dict[int, float] = {}
     """The same of events that an incident of ours excuses."""
     evidence: list[str] = []
@@ -63,7 +65,9 @@ def observe(
     excused = evidence.dimension != HEARD and _is_excused(evidence.brand, at, windows)
     by_day = tally.censored if excused else tally.mass
     day = int(at // DAY_SECONDS)
-    by_day[day] = round(by_day.get(day, 0.0) + mass, 6)
+    _add(by_day, day, mass)
+    if not excused:
+        _add(tally.square, day, mass * mass)
     if evidence.dimension != HEARD and not excused:
         tally.evidence = [*tally.evidence, evidence.mention_id][-EVIDENCE:]
         _remember(Recent(at, key, mass, evidence.mention_id, evidence.brand), state)
@@ -79,8 +83,9 @@ def excuse(window: IncidentWindow, state: SegmentState) -> None:
             kept.append(event)
             continue
         tally, day = state.tallies[event.key], int(event.at // DAY_SECONDS)
-        tally.mass[day] = round(tally.mass.get(day, 0.0) - event.mass, 6)
-        tally.censored[day] = round(tally.censored.get(day, 0.0) + event.mass, 6)
+        _add(tally.mass, day, -event.mass)
+        _add(tally.square, day, -event.mass * event.mass)
+        _add(tally.censored, day, event.mass)
         tally.evidence = [m for m in tally.evidence if m != event.mention_id]
     state.recent = kept
 
@@ -99,6 +104,10 @@ def due(now: datetime, windows: SegmentState) -> datetime | None:
         return None
     windows.clock = hour
     return datetime.fromtimestamp(hour, now.tzinfo)
+
+
+def _add(by_day: dict[int, float], day: int, part: float) -> None:
+    by_day[day] = round(by_day.get(day, 0.0) + part, 6)
 
 
 def _span(window: IncidentWindow) -> tuple[int, int]:
@@ -122,6 +131,6 @@ def _remember(event: Recent, state: SegmentState) -> None:
 def _forget(tally: Tally, key: str, *, newest: int, policy: FitPolicy) -> None:
     stay = STAYS[key.rpartition(":")[2]]
     oldest = newest - min(int(policy.kept_days), stay)
-    for by_day in (tally.mass, tally.censored):
+    for by_day in (tally.mass, tally.square, tally.censored):
         for day in [day for day in by_day if day < oldest]:
             del by_day[day]
