@@ -13,7 +13,7 @@ from listener.records import FitEvidence, IncidentWindow
 
 DAY_SECONDS: Final = 86_400.0
 EVIDENCE: Final = 10
-RECENT: Final = 2_000
+RECENT: Final = 1_000
 RECENT_SECONDS: Final = int(3 * DAY_SECONDS)
 """For so long an incident that is found later can still excuse an event."""
 WINDOWS: Final = 20

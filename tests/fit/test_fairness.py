@@ -85,7 +85,7 @@ def test_coverage_counts_whoever_was_heard() -> None:
 def test_errors_of_the_classifier_are_taken_out() -> None:
     """Rogan and Gladen: of 20 % seen with sensitivity .8 and 5 % false, 20 % are true."""
     policy = FitPolicy(accuracy={"learning_difficulty": (0.8, 0.95)})
-    states = {}
+    states: dict[str, SegmentState] = {}
     for segment in "abcd":
         state = states.setdefault(segment, SegmentState())
         state.tallies["heard:8-30"] = Tally(mass={int(NOW.timestamp() // 86_400): 200.0})
@@ -105,9 +105,11 @@ def test_one_post_flips_no_stage_and_two_on_other_days_do() -> None:
     """At risk takes two signs of leaving; a fortnight without any lets go."""
     state = CustomerState()
 
-    def stage(number: int, days: float, **flags: float) -> str | None:
+    def stage(number: int, days: float, *, churn: float = 0.0, advocacy: float = 0.0) -> str | None:
         at = NOW + timedelta(days=days)
-        said = linked(number, judged=labels(**flags), link=LINK, standing=NEW, at=at)
+        said = linked(
+            number, judged=labels(churn=churn, advocacy=advocacy), link=LINK, standing=NEW, at=at
+        )
         told = hear(said, state, POLICY, unresolved=0, breached=False, now=at).stage
         return told.stage if told else None
 
