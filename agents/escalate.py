@@ -1,4 +1,4 @@
-"""Linked, Action and events of a subject → Alert; and the customer's part in the fit figures.
+"""Linked, Action and events of a subject → Alert; and the customer's fit figures, stage and help.
 
 All need the state of one subject, so they share its record and its hop. Ticks fire what is due.
 """
@@ -23,6 +23,7 @@ from listener.escalation import (
     act,
     answer,
     arrive,
+    broke_sla,
     hear,
     next_due,
     redact,
@@ -30,14 +31,16 @@ from listener.escalation import (
     strike,
     tick,
 )
-from listener.fit import CustomerState, FitPolicy, evidence_of
+from listener.fit import CustomerState, FitPolicy, Heard, learn
 from listener.records import Action, Alert, Gone, GroupHit, Linked, Moved, Reply, ThreadOf
 from listener.topics import (
     ACTIONS,
     ALERTS,
     FIT_EVIDENCE,
+    HELP_OFFERS,
     LINKED,
     MANUAL_LINKS,
+    STAGES,
     SUBJECT_EVENTS,
     THREADS,
     Topic,
@@ -152,8 +155,10 @@ class Escalation:
     ) -> list[Outgoing]:
         state = subject.escalation
         if isinstance(record, Linked):
+            breached = broke_sla(record, state, self.policy)
             _add(changes, hear(record, state, given))
-            return [*_answered(record, incoming), *self._fit(record, subject, incoming)]
+            learned = self._learn(record, subject, breached=breached)
+            return [*_answered(record, incoming), *_said(learned, incoming)]
         if isinstance(record, Action):
             self._act(record, state, given, changes)
         elif isinstance(record, Reply):
@@ -172,9 +177,16 @@ class Escalation:
         if found.alerts and action.kind in ("resolve", "wrong"):
             self.judged(found.alerts[-1], "wrong" if action.kind == "wrong" else "right")
 
-    def _fit(self, linked: Linked, subject: Subject, incoming: Incoming) -> Iterator[Outgoing]:
-        for index, part in enumerate(evidence_of(linked, subject.fit, self.fit)):
-            yield send(FIT_EVIDENCE, part.segment, part, of=incoming, index=index)
+    def _learn(self, linked: Linked, subject: Subject, *, breached: bool) -> Heard:
+        open_threads = sum(thread.standing for thread in subject.escalation.threads())
+        return learn(
+            linked,
+            subject.fit,
+            self.fit,
+            unresolved=open_threads,
+            breached=breached,
+            now=linked.mention.event_time,
+        )
 
 
 def escalating(escalation: Escalation, *, mask: MaskBytes) -> Hop:
@@ -217,6 +229,16 @@ def _published(
         yield send(SUBJECT_EVENTS, event.subject, event, of=incoming)
     for link in changes.links:
         yield send(MANUAL_LINKS, link.author, link, of=incoming)
+
+
+def _said(heard: Heard, incoming: Incoming) -> Iterator[Outgoing]:
+    """What a message says of its customer, on the topics that it belongs to."""
+    for index, event in enumerate(heard.events):
+        yield send(FIT_EVIDENCE, event.segment, event, of=incoming, index=index)
+    if heard.stage is not None:
+        yield send(STAGES, heard.stage.subject, heard.stage, of=incoming)
+    if heard.offer is not None:
+        yield send(HELP_OFFERS, heard.offer.customer_id, heard.offer, of=incoming)
 
 
 def _answered(linked: Linked, incoming: Incoming) -> Iterator[Outgoing]:

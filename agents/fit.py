@@ -1,4 +1,4 @@
-"""FitEvidence → FitSignal, for every segment that the batch touched."""
+"""FitEvidence → FitSignal and FitIndex, once in each hour of event time, where they changed."""
 
 from __future__ import annotations
 
@@ -6,42 +6,63 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from datetime import datetime
 
 from agents.flow import Batches, Hop, Incoming, Ledger, MaskBytes, Outcome, Outgoing, Step, send
-from listener.fit import FitPolicy, SegmentState, observe, signals
-from listener.records import FitEvidence, FitSignal
-from listener.topics import FIT_SIGNALS
+from listener.fit import FitPolicy, SegmentState, due, excuse, indices, know, observe, signals
+from listener.records import FitEvidence, FitIndex, FitSignal, IncidentWindow
+from listener.topics import FIT_INDEX, FIT_SIGNALS
 
 Population = Callable[[datetime], Mapping[tuple[str, str], int]]
 """Customers of each (segment, tenure band) at a time."""
+ALL = ""
+"""Key of the state that stands for all segments: incidents, and what was last said."""
 
 
 def fit(
     segments: Ledger[SegmentState], population: Population, *, policy: FitPolicy, mask: MaskBytes
 ) -> Hop:
-    step: Step[FitEvidence] = Step(stage="fit", kind=FitEvidence, mask=mask)
+    step: Step[FitEvidence | IncidentWindow] = Step(
+        stage="fit", kind=FitEvidence | IncidentWindow, mask=mask
+    )
 
-    def one(incoming: Incoming, evidence: FitEvidence) -> None:
-        state = segments.open(evidence.segment, incoming)
+    def excused(incoming: Incoming, window: IncidentWindow, everyone: SegmentState) -> None:
+        know(window, everyone)
+        for name in segments.states():
+            state = segments.open(name, incoming) if name != ALL else None
+            if state is not None:
+                excuse(window, state)
+
+    def figures(incoming: Incoming, everyone: SegmentState, now: datetime) -> list[Outgoing]:
+        people = population(now)
+        found = signals(segments.states(), people, policy, now=now)
+        overall = indices(found, people, policy, now=now)
+        return [
+            *(send(FIT_SIGNALS, key_of(s), s, of=incoming) for s in found if news(s, everyone)),
+            *(send(FIT_INDEX, i.segment, i, of=incoming) for i in overall if news(i, everyone)),
+        ]
+
+    def one(incoming: Incoming, record: FitEvidence | IncidentWindow) -> list[Outgoing]:
+        everyone = segments.open(ALL, incoming)
+        if everyone is None:
+            return []
+        if isinstance(record, IncidentWindow):
+            excused(incoming, record, everyone)
+            return []
+        hour = due(record.event_time, everyone)
+        outputs = figures(incoming, everyone, hour) if hour is not None else []
+        state = segments.open(record.segment, incoming)
         if state is not None:
-            observe(evidence, state, policy)
-
-    def figures(incoming: Incoming, now: datetime) -> list[Outgoing]:
-        found = signals(segments.states(), population(now), policy, now=now)
-        return [send(FIT_SIGNALS, key_of(signal), signal, of=incoming) for signal in found]
+            observe(record, state, everyone, policy)
+        return outputs
 
     async def hop(batches: Batches) -> AsyncIterator[Outcome]:
         async for batch in batches:
             outputs: list[Outgoing] = []
-            latest: tuple[datetime, Incoming] | None = None
-            for incoming, evidence in step.decode(batch, outputs):
+            for incoming, record in step.decode(batch, outputs):
                 try:
-                    one(incoming, evidence)
-                    if latest is None or evidence.event_time > latest[0]:
-                        latest = evidence.event_time, incoming
+                    outputs += one(incoming, record)
                 except Exception as error:  # noqa: BLE001 - no record may stop a partition
-                    segments.drop(evidence.segment)
+                    segments.drop(ALL)
+                    segments.drop(getattr(record, "segment", ALL))
                     outputs.append(step.refuse(incoming, error))
-            if latest is not None:
-                outputs += figures(latest[1], latest[0])
             yield Outcome(outputs, segments.written())
 
     return hop
@@ -49,3 +70,15 @@ def fit(
 
 def key_of(signal: FitSignal) -> str:
     return f"{signal.segment}:{signal.dimension}:{signal.band}"
+
+
+def news(record: FitSignal | FitIndex, everyone: SegmentState) -> bool:
+    """Whether it says another thing than last time: a rate that decays by a hair is none."""
+    if isinstance(record, FitSignal):
+        key, said = key_of(record), f"{record.status} {record.rate:.3f} {record.n}"
+    else:
+        key, said = record.segment, f"{record.index:.0f} {record.customers}"
+    if everyone.told.get(key) == said:
+        return False
+    everyone.told[key] = said
+    return True

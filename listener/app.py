@@ -148,7 +148,7 @@ class Application:
                 self.directory,
                 links=policy.identity,
                 guess=self._guess,
-                brands=policy.brand,
+                brands=policy.brand_rules,
                 run=self._infer,
                 mask=mask,
             ),
@@ -170,7 +170,7 @@ class Application:
         self._hop(
             "brand",
             [BRAND_EVIDENCE.name],
-            brand(brands, policy=policy.brand, mask=mask),
+            brand(brands, policy=policy.brand_rules, mask=mask, watch=self.metrics.brand),
             gather=FIGURE_GATHER,
         )
         self._hop(

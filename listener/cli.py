@@ -42,6 +42,8 @@ app.add_typer(customers_app, name="customers")
 app.add_typer(model_app, name="model")
 app.add_typer(receivers_app, name="receivers")
 app.command()(digest)
+fit_app = typer.Typer(help="How well customers fit, by where they came from.", no_args_is_help=True)
+app.add_typer(fit_app, name="fit")
 
 out = Console()
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for a script.")]
@@ -393,6 +395,30 @@ def schema(
 def version() -> None:
     """Print the version."""
     typer.echo(__version__)
+
+
+@fit_app.command("report")
+def fit_report(
+    segment: Annotated[str | None, typer.Option(help="Only this segment.")] = None,
+    csv: Annotated[Path | None, typer.Option(help="CSV file to write.")] = None,
+    png: Annotated[Path | None, typer.Option(help="Forest plot to write (extra `plots`).")] = None,
+    json: Json = False,
+) -> None:
+    """Show the newest fit signals, the overall index, and whom to turn to."""
+    settings, _ = _start()
+    from listener import fit_report as report
+
+    found = _run(report.gather(settings, segment))
+    if csv is not None:
+        report.write_csv(found.signals, csv)
+    if png is not None:
+        report.draw(found.signals, png)
+    if json:
+        typer.echo(msgspec.json.encode(found._asdict()).decode())
+        return
+    out.print(report.table(found))
+    for line in report.summary(found):
+        out.print(line, highlight=False, soft_wrap=True)
 
 
 @model_app.command("train")

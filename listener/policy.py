@@ -48,6 +48,17 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     delivery: DeliveryPolicy = msgspec.field(default_factory=DeliveryPolicy)
     digest: DigestPolicy = msgspec.field(default_factory=DigestPolicy)
 
+    @property
+    def brand_rules(self) -> BrandPolicy:
+        """The section `brand`; without competitors of its own, `escalation.rivals` are those of
+        every other brand."""
+        rivals = self.escalation.rivals
+        if self.brand.competitors or not rivals:
+            return self.brand
+        ours = [brand.name for brand in self.brands if brand.name not in rivals]
+        competitors = dict.fromkeys(ours, tuple(rivals))
+        return msgspec.structs.replace(self.brand, competitors=competitors)
+
 
 def load_policy(path: Path | None) -> Policy:
     """The policy at `path`; the defaults for None. Raises PolicyError with the path of the key."""

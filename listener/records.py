@@ -476,11 +476,67 @@ class BrandEvidence(Record, frozen=True, kw_only=True):
     new_account: bool = False
     backfill: bool = False
     support: bool = False
+    channel: Channel = "public"
+    repost: bool = False
+    """Its text is another's: it adds reach, no complaint."""
+    permalink: str | None = None
+    rival: str | None = None
+    """A competitor that it is about, instead of the brand: it counts for share of voice alone."""
 
 
 class Interval(msgspec.Struct, frozen=True, kw_only=True):
     low: float
     high: float
+
+
+class Burst(msgspec.Struct, frozen=True, kw_only=True):
+    """Significantly more distinct negative authors than usual, whether or not it matters."""
+
+    started_at: datetime
+    """As Kleinberg's automaton dates it."""
+    found_at: datetime
+    ended_at: datetime | None = None
+    peak: float = 0.0
+    """Highest multiple of the usual in an hour."""
+
+
+class IssueCount(msgspec.Struct, frozen=True, kw_only=True):
+    """One issue in an incident, against what is usual in as many hours."""
+
+    issue_id: str
+    """The same hour after hour: of brand and issue, as an alert's `group_key`."""
+    issue: Issue
+    count: int
+    usual: float
+
+
+class Sample(msgspec.Struct, frozen=True, kw_only=True):
+    """A mention that stands for many: no text, so that forgetting the mention forgets all."""
+
+    mention_id: str
+    at: datetime
+    issue: Issue
+    permalink: str | None = None
+
+
+class Grounds(msgspec.Struct, frozen=True, kw_only=True):
+    """What speaks for an incident being ours: all of the time since it started."""
+
+    authors: int
+    """Distinct negative authors of the last hour, and how many are usual."""
+    usual_authors: float
+    p_long: float
+    p_short: float
+    known: float = 0.0
+    """Share of known customers among the mentions."""
+    bot: float = 0.0
+    new_account: float = 0.0
+    duplicate: float = 0.0
+    support_lift: float | None = None
+    """Multiple of the usual that support hears of the top issue; None: there is no support."""
+    issues: tuple[IssueCount, ...] = ()
+    samples: tuple[Sample, ...] = ()
+    first_mention: str | None = None
 
 
 class Incident(msgspec.Struct, frozen=True, kw_only=True):
@@ -491,6 +547,37 @@ class Incident(msgspec.Struct, frozen=True, kw_only=True):
     started_at: datetime
     ended_at: datetime | None = None
     peak_burn: float = 0.0
+    channel: Channel = "public"
+    found_at: datetime | None = None
+    grounds: Grounds | None = None
+
+    @property
+    def open(self) -> bool:
+        return self.ended_at is None
+
+
+class ChannelRisk(msgspec.Struct, frozen=True, kw_only=True):
+    """How a brand stands in one channel."""
+
+    brand_risk: float
+    burn: dict[str, float]
+    significance: dict[str, float]
+    mentions_24h: int
+    negative_share: float
+    negative_interval: Interval
+    volume_ratio: float
+    """Mentions of the last 24 h as a multiple of the usual."""
+    authors: int
+    """Distinct negative authors of the last hour, and how many are usual then."""
+    usual_authors: float
+    leak: float
+    """CUSUM of the hours; from the policy's `leak_level` on a slow leak is real."""
+    baseline: Literal["prior", "warming", "own"]
+    """`prior`: under a day of history, so that mostly the policy's prior speaks; `warming`: under
+    four weeks, hours of the week lean on hours of the day."""
+    baseline_days: float
+    burst: Burst | None = None
+    incident: Incident | None = None
 
 
 class BrandRisk(Record, frozen=True, kw_only=True):
@@ -503,11 +590,13 @@ class BrandRisk(Record, frozen=True, kw_only=True):
     burn: dict[str, float]
     """Window (`15m`, `30m`, `1h`, `6h`, `24h`, `3d`) → multiple of the 28-day budget."""
     significance: dict[str, float]
-    """Window (`15m`, `1h`) → upper-tail p of the number of distinct authors."""
+    """Window (`15m`, `1h`) → upper-tail p of the number of distinct negative authors, of the
+    channel where it is least."""
     mentions_24h: int
     negative_share: float
     negative_interval: Interval
     incident: Incident | None = None
+    """Of the channel where it is worst; the last one where none is open."""
     top_issues: dict[Issue, float] = {}
     shares: dict[str, float] = {}
     """`known`, `bot`, `new_account`, `duplicate`, `reach_negative`: shares of the last 24 h."""
@@ -515,13 +604,19 @@ class BrandRisk(Record, frozen=True, kw_only=True):
     late: int = 0
     baseline_days: float = 0.0
     """Event time the baseline has seen; under 28 the budget is scaled to what it has."""
+    channels: dict[Channel, ChannelRisk] = {}
+    share_of_voice: dict[str, float] = {}
+    """Brand → share of the mentions of the last 24 h, among this one and its competitors."""
 
 
 # --- fit ------------------------------------------------------------------------------------
 
 
-class FitEvidence(Record, frozen=True, kw_only=True):
-    """One event of one customer in one dimension. Key: `segment`."""
+class FitEvidence(Record, frozen=True, kw_only=True, tag_field="type", tag="event"):
+    """One event of one customer in one dimension. Key: `segment`.
+
+    The dimension `heard` says that the customer wrote at all: what coverage is counted by.
+    """
 
     mention_id: str
     customer_id: str
@@ -534,6 +629,18 @@ class FitEvidence(Record, frozen=True, kw_only=True):
     """q: the label's calibrated probability."""
     link: float
     """r: the link's probability."""
+    brand: str | None = None
+    """Whose incidents excuse it; None: anyone's of ours."""
+
+
+class IncidentWindow(Record, frozen=True, kw_only=True, tag_field="type", tag="incident"):
+    """When a brand had an incident: what customers said then does not count against them. Key:
+    `brand`, on the topic of `FitEvidence`."""
+
+    brand: str
+    incident_id: str
+    started_at: datetime
+    ended_at: datetime | None = None
 
 
 class FitSignal(Record, frozen=True, kw_only=True):
@@ -544,16 +651,66 @@ class FitSignal(Record, frozen=True, kw_only=True):
     band: str
     at: datetime
     rate: float
+    """Posterior mean of events a customer, recent ones weighted more, errors of the classifier
+    taken out where the policy knows them."""
     interval: Interval
+    """90 % credible."""
     n: int
+    """Customers of the directory."""
     n_eff: float
+    """As many customers whose events were all certain and new would tell as much."""
     pooled: float
     p_above: float
     """P(θ > 1.25·m)."""
     p_below: float
     """P(θ < 0.8·m)."""
     coverage: float
+    """Share of the customers who wrote anything at all at this tenure."""
     status: Literal["insufficient", "elevated", "better", "typical"]
+    evidence: tuple[str, ...] = ()
+    censored: float = 0.0
+    """Events, weighted, that do not count since an incident of ours was open."""
+
+
+class FitIndex(Record, frozen=True, kw_only=True):
+    """How well a segment fits all in all, and why. Key: `segment`."""
+
+    segment: str
+    at: datetime
+    index: float
+    """100: as all customers at the same tenure; above: better."""
+    vector: dict[str, float]
+    """Dimension → rate as a multiple of the pooled one, over the tenure bands."""
+    customers: int
+    cost: float | None = None
+    """Spend for each customer, where the policy has the spend."""
+    adjusted_cost: float | None = None
+    """Spend for each customer who fits as all do: `cost` · 100 ÷ `index`."""
+
+
+class SubjectStage(Record, frozen=True, kw_only=True):
+    """Where a subject stands in the life cycle, since when and why. Key: `subject`."""
+
+    subject: str
+    customer_id: str | None = None
+    stage: Stage
+    since: datetime
+    reasons: tuple[str, ...] = ()
+    evidence: tuple[str, ...] = ()
+    """Mention ids."""
+    stuck: bool = False
+    """Asked the same again while adopting: a nudge may help."""
+
+
+class HelpOffer(Record, frozen=True, kw_only=True):
+    """A reason to offer one customer help. Nothing else may be made of it. Key: `customer_id`."""
+
+    offer_id: str
+    customer_id: str
+    kind: Literal["education", "onboarding_call"]
+    reason: str
+    issue: Issue
+    at: datetime
     evidence: tuple[str, ...] = ()
 
 

@@ -116,6 +116,27 @@ FIT_SIGNALS: Final = Topic(
     cleanup="compact",
     help="How the customers of each segment fare.",
 )
+FIT_INDEX: Final = Topic(
+    name="listener.fit.index",
+    key="segment",
+    record=records.FitIndex,
+    cleanup="compact",
+    help="How well each segment fits all in all.",
+)
+STAGES: Final = Topic(
+    name="listener.stages",
+    key="subject: customer, else author",
+    record=records.SubjectStage,
+    cleanup="compact",
+    help="Where each subject stands in the life cycle, and why.",
+)
+HELP_OFFERS: Final = Topic(
+    name="listener.help.offers",
+    key="customer id",
+    record=records.HelpOffer,
+    retention_ms=30 * DAY_MS,
+    help="Whom to offer help, and why.",
+)
 CUSTOMERS: Final = Topic(
     name="listener.customers",
     key="customer id",
@@ -180,6 +201,9 @@ TOPICS: Final = (
     BRAND_RISK,
     FIT_EVIDENCE,
     FIT_SIGNALS,
+    FIT_INDEX,
+    STAGES,
+    HELP_OFFERS,
     CUSTOMERS,
     IDENTITIES,
     MANUAL_LINKS,

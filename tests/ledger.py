@@ -54,6 +54,9 @@ def outcome(settings: Settings) -> Outcome:
     ids = [record.mention.mention_id for record in linked]
     letters = read(settings, DEAD_LETTERS.name, DeadLetter)
     brands = newest(settings, STATE_BRANDS.name, Held[BrandState])
+    for held in brands.values():
+        # When each was heard, by the broker's clock: of no two runs the same.
+        held.state.paths.clear()
     subjects = newest(settings, STATE_SUBJECTS.name, Held[Subject])
     alerts = newest(settings, ALERTS.name, Alert)
     whose = {record.mention.mention_id: record.subject for record in linked}

@@ -1,191 +1,254 @@
-"""Takes evidence in, and examines each five minutes of event time once they are complete."""
+"""Takes evidence in, and examines each five minutes of event time once they are complete.
+
+What comes waits until its five minutes are complete and is then taken in by (time, id): whatever
+the order of arrival inside the grace, state and figures are the same.
+"""
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-from typing import Literal
+from collections.abc import Iterator
+from datetime import datetime
+from zoneinfo import ZoneInfo
 
-import msgspec
-
-from listener.brand.figures import burn, history_seconds, significance
+from listener.brand.baseline import slot_of, usual
+from listener.brand.clock import complete, hear
+from listener.brand.figures import history, risk
+from listener.brand.incidents import close_all, examine, spoils
+from listener.brand.novelty import addition
 from listener.brand.policy import BrandPolicy
 from listener.brand.state import (
     AUTHORS_KEPT,
     BUCKETS_KEPT,
-    DAY,
-    EVIDENCE,
     HOUR,
     HOURS_KEPT,
-    RECENT_PRINTS,
+    SAMPLES,
     TICK,
     BrandState,
     Bucket,
+    Candidate,
+    ChannelState,
     Hour,
+    Part,
 )
-from listener.records import BrandEvidence, Incident
+from listener.records import BrandEvidence, BrandRisk
 
-NEAR: int = 3
-"""Bits of 64 by which near-duplicates may differ."""
+NEGATIVE = 0.5
+"""P(neg) from which an author counts as a negative one."""
+ISSUE_DECAY = 0.5 ** (1 / (14 * 24))
+"""An hour's part of a half-life of a fortnight."""
+ALIKE = 4
+"""Candidates of one issue."""
+STEEPEST = 3.0
+"""Standard score of an hour that CUSUM counts at most: a burst is no leak."""
 
 
-def observe(evidence: BrandEvidence, state: BrandState, policy: BrandPolicy) -> None:
-    """Takes one part in. Backfill is left out: it says nothing of now."""
+def observe(
+    evidence: BrandEvidence,
+    state: BrandState,
+    policy: BrandPolicy,
+    *,
+    path: str = "",
+    now: datetime | None = None,
+) -> list[BrandRisk]:
+    """Takes one part in; returns a figure for each five minutes that it completed and in which
+    anything was heard or changed. Backfill is left out: it says nothing of now.
+
+    `path` and `now`: by which partitions it came and when, by the broker's clock.
+    """
     if evidence.backfill:
-        return
+        return []
     state.seen += 1
-    at = int(evidence.event_time.timestamp())
-    if at <= state.watermark - BUCKETS_KEPT:
+    part = _part(evidence)
+    if state.ticked and part.at < state.ticked:
         state.late += 1
+        if part.at > state.ticked - BUCKETS_KEPT:
+            _settle(part, evidence.brand, state, policy)
+        return []
+    name = part.mention_id if part.rival is None else f"{part.mention_id} {part.rival}"
+    state.pending.setdefault(part.at // TICK * TICK, {}).setdefault(name, part)
+    hear(state, path, part.at, (now or evidence.event_time).timestamp(), policy)
+    return list(_advance(evidence.brand, state, policy))
+
+
+def _part(evidence: BrandEvidence) -> Part:
+    return Part(
+        int(evidence.event_time.timestamp()),
+        evidence.mention_id,
+        "support" if evidence.support else evidence.channel,
+        evidence.author,
+        evidence.negative,
+        evidence.weight,
+        evidence.issue,
+        evidence.fingerprint,
+        evidence.reach,
+        evidence.known,
+        evidence.bot,
+        evidence.new_account,
+        evidence.repost,
+        evidence.permalink,
+        evidence.rival,
+    )
+
+
+def _advance(brand: str, state: BrandState, policy: BrandPolicy) -> Iterator[BrandRisk]:
+    done = complete(state, policy)
+    zone = policy.zone(brand)
+    if done and not state.ticked:
+        state.ticked = min(state.pending)
+    while state.ticked < done:
+        tick = state.ticked + TICK
+        if tick > state.heard + BUCKETS_KEPT and state.heard:
+            # Long silence: straight to what breaks it, and only once that is complete.
+            if min(state.pending) >= done:
+                return
+            if min(state.pending) > state.ticked:
+                _skip(min(state.pending), state, zone, policy)
+                continue
+        if _tick(tick, brand, state, zone, policy):
+            yield risk(state, policy, brand=brand)
+
+
+def _tick(tick: int, brand: str, state: BrandState, zone: ZoneInfo, policy: BrandPolicy) -> bool:
+    """Examines the five minutes before `tick`; whether there is anything to tell."""
+    parts = state.pending.pop(tick - TICK, {})
+    for _, part in sorted(parts.items(), key=lambda item: (item[1].at, item[0])):
+        _settle(part, brand, state, policy)
+    if parts:
+        state.heard = tick - TICK
+    state.ticked = tick
+    changed = False
+    for name, channel in sorted(state.channels.items()):
+        if tick % HOUR == 0:
+            _close_hour(channel, tick - HOUR, zone, policy)
+        changed = examine(tick, brand, name, state, policy) or changed
+    if tick % HOUR == 0:
+        _forget(state)
+    return bool(parts) or changed or tick % HOUR == 0
+
+
+def _settle(part: Part, brand: str, state: BrandState, policy: BrandPolicy) -> None:
+    voice = state.voices.setdefault(part.at // HOUR * HOUR, {})
+    about = part.rival or brand
+    voice[about] = voice.get(about, 0) + 1
+    if part.rival is not None:
         return
-    state.late += at < state.watermark - policy.grace_seconds
-    state.first = min(state.first or at, at)
-    state.watermark = max(state.watermark, at)
-    _add(evidence, at, state)
-    _advance(state, policy)
+    channel = state.channels.get(part.channel) or _opened(part, brand, state, policy)
+    channel.first = min(channel.first, part.at)
+    weight, fresh = addition(part, state, channel, policy)
+    bucket = channel.buckets.setdefault(part.at // TICK * TICK, Bucket())
+    for sums in (bucket, channel.recent.setdefault(part.at // HOUR * HOUR, Bucket())):
+        _add(part, sums, weight, fresh=fresh)
+    if fresh and part.negative >= NEGATIVE:
+        _complain(part, weight, bucket, channel, state)
+    if hour := channel.hours.get(part.at // HOUR * HOUR):
+        # Late: its hour is closed.
+        hour.mentions += 1
+        hour.weight = round(hour.weight + weight, 5)
 
 
-def _add(evidence: BrandEvidence, at: int, state: BrandState) -> None:
-    repeated = _is_repeated(evidence, state)
-    weight = 0.0 if repeated else evidence.weight
-    bucket = state.buckets.setdefault(at // TICK * TICK, Bucket())
-    bucket.mentions += 1
-    bucket.negative = round(bucket.negative + evidence.negative, 5)
-    bucket.weight = round(bucket.weight + weight, 5)
-    if at > state.watermark - AUTHORS_KEPT:
-        bucket.authors[evidence.author] = 1
-    if weight:
-        bucket.issues[evidence.issue] = round(bucket.issues.get(evidence.issue, 0) + weight, 5)
-    for name, part in _shares(evidence, repeated=repeated):
-        bucket.shares[name] = round(bucket.shares.get(name, 0) + part, 5)
-    _add_hour(evidence, at, weight, state)
-    _add_evidence(evidence, at, weight, state)
+def _add(part: Part, sums: Bucket, weight: float, *, fresh: bool) -> None:
+    sums.mentions += 1
+    sums.negative = round(sums.negative + part.negative, 5)
+    sums.weight = round(sums.weight + weight, 5)
+    for name, share in _shares(part, fresh=fresh):
+        sums.shares[name] = round(sums.shares.get(name, 0) + share, 5)
+    if fresh and part.negative >= NEGATIVE:
+        sums.issues[part.issue] = sums.issues.get(part.issue, 0) + 1
 
 
-def _shares(evidence: BrandEvidence, *, repeated: bool) -> list[tuple[str, float]]:
+def _opened(part: Part, brand: str, state: BrandState, policy: BrandPolicy) -> ChannelState:
+    channel = ChannelState(first=part.at)
+    channel.usual = usual(channel, part.at // HOUR * HOUR, policy.zone(brand), policy)
+    state.channels[part.channel] = channel
+    return channel
+
+
+def _complain(
+    part: Part, weight: float, bucket: Bucket, channel: ChannelState, state: BrandState
+) -> None:
+    bucket.first = bucket.first or part.mention_id
+    if part.at > state.ticked - AUTHORS_KEPT:
+        bucket.distinct += part.author not in bucket.authors
+        bucket.authors[part.author] = bucket.authors.get(part.author, 0) + 1
+    alike = [c for c in channel.candidates if c.issue == part.issue]
+    if len(alike) >= ALIKE and weight <= alike[-1].weight:
+        return
+    candidate = Candidate(
+        round(weight, 5), part.at, part.mention_id, part.author, part.issue, part.permalink
+    )
+    rest = [c for c in channel.candidates if c.issue != part.issue]
+    alike = sorted([*alike, candidate], key=lambda c: (-c.weight, c.at, c.mention_id))[:ALIKE]
+    channel.candidates = sorted([*rest, *alike], key=lambda c: (-c.weight, c.at, c.mention_id))
+    del channel.candidates[SAMPLES:]
+
+
+def _shares(part: Part, *, fresh: bool) -> list[tuple[str, float]]:
     parts = [
-        ("known", evidence.known),
-        ("bot", float(evidence.bot)),
-        ("new_account", float(evidence.new_account)),
-        ("duplicate", float(repeated)),
-        ("reach", 1.0 + evidence.reach),
-        ("reach_negative", evidence.negative * (1.0 + evidence.reach)),
+        ("known", part.known),
+        ("bot", float(part.bot)),
+        ("new_account", float(part.new_account)),
+        ("duplicate", float(not fresh)),
+        ("reach", 1.0 + part.reach),
+        ("reach_negative", part.negative * (1.0 + part.reach)),
     ]
-    return [(name, part) for name, part in parts if part]
+    return [(name, share) for name, share in parts if share]
 
 
-def _add_hour(evidence: BrandEvidence, at: int, weight: float, state: BrandState) -> None:
-    hour = state.hours.setdefault(at // HOUR * HOUR, Hour())
-    hour.mentions += 1
-    hour.weight = round(hour.weight + weight, 5)
-    if evidence.author not in hour.names and at > state.watermark - AUTHORS_KEPT - HOUR:
-        hour.names[evidence.author] = 1
-        hour.authors += 1
+def _close_hour(channel: ChannelState, start: int, zone: ZoneInfo, policy: BrandPolicy) -> None:
+    """The hour that begins at `start` is over: it joins the baseline of what comes."""
+    buckets = [channel.buckets[at] for at in range(start, start + HOUR, TICK)
+               if at in channel.buckets]  # fmt: skip
+    authors = len({name for bucket in buckets for name in bucket.authors})
+    hour = Hour(
+        slot_of(start, zone),
+        sum(b.mentions for b in buckets),
+        round(sum(b.weight for b in buckets), 5),
+        authors,
+        spoils(channel.incident, start),
+    )
+    channel.hours[start] = hour
+    if not hour.spoiled:
+        _count_issues(channel, buckets)
+    if history(channel, start) >= policy.min_history_hours * HOUR:
+        mean, r = channel.usual.authors, channel.usual.dispersion
+        score = (authors - mean) / (mean + mean * mean / r) ** 0.5
+        channel.leak = round(max(channel.leak + min(score, STEEPEST) - policy.leak_drift, 0.0), 4)
+    channel.usual = usual(channel, start + HOUR, zone, policy)
 
 
-def _add_evidence(evidence: BrandEvidence, at: int, weight: float, state: BrandState) -> None:
-    if len(state.evidence) < EVIDENCE or weight > state.evidence[-1][0]:
-        fresh = [item for item in state.evidence if item[1] > state.watermark - DAY]
-        fresh.append((weight, at, evidence.mention_id))
-        state.evidence = sorted(fresh, key=lambda item: (-item[0], item[2]))[:EVIDENCE]
+def _count_issues(channel: ChannelState, buckets: list[Bucket]) -> None:
+    channel.issue_hours = round(channel.issue_hours * ISSUE_DECAY + 1, 5)
+    for issue in channel.issues:
+        channel.issues[issue] = round(channel.issues[issue] * ISSUE_DECAY, 5)
+    for bucket in buckets:
+        for issue, count in bucket.issues.items():
+            channel.issues[issue] = round(channel.issues.get(issue, 0.0) + count, 5)
 
 
-def _is_repeated(evidence: BrandEvidence, state: BrandState) -> bool:
-    """Whether it belongs to a cluster of near-duplicates that has counted already."""
-    if evidence.fingerprint is None:
-        return False
-    if evidence.fingerprint in state.prints:
-        return True
-    mine = int(evidence.fingerprint, 16)
-    near = any((mine ^ int(other, 16)).bit_count() <= NEAR for other in state.prints[-64:])
-    if not near:
-        state.prints = [*state.prints, evidence.fingerprint][-RECENT_PRINTS:]
-    return near
-
-
-def _advance(state: BrandState, policy: BrandPolicy) -> None:
-    """Examines every five minutes that the grace has passed. A long silence is one step."""
-    complete = (state.watermark - policy.grace_seconds) // TICK * TICK
-    if complete <= state.ticked:
-        return
-    start = state.ticked + TICK if state.ticked else complete
-    start = max(start, complete - DAY)
-    for tick in range(start, complete + 1, TICK):
-        _examine(tick, state, policy)
-    state.ticked = complete
+def _skip(to: int, state: BrandState, zone: ZoneInfo, policy: BrandPolicy) -> None:
+    """Over a silence of more than a day: nothing was heard, and whatever was open is over."""
+    close_all(state.ticked, state.channels.values())
+    for channel in state.channels.values():
+        channel.leak = 0.0
+        first = max(max(channel.hours, default=to - HOURS_KEPT) + HOUR, to - HOURS_KEPT)
+        for start in range(first // HOUR * HOUR, to // HOUR * HOUR, HOUR):
+            channel.hours[start] = Hour(slot_of(start, zone))
+        channel.usual = usual(channel, to // HOUR * HOUR, zone, policy)
+    state.ticked = to
     _forget(state)
 
 
-def _examine(tick: int, state: BrandState, policy: BrandPolicy) -> None:
-    if state.incident is not None and state.incident.ended_at is None:
-        _follow(tick, state.incident, state, policy)
-        return
-    kind = _kind(tick, state, policy)
-    if kind is not None:
-        began = _time(tick - HOUR if kind == "page" else tick)
-        state.calm = 0
-        state.incident = Incident(
-            incident_id=f"{began:%Y%m%dT%H%M}", kind=kind, started_at=began, peak_burn=0.0
-        )
-        _follow(tick, state.incident, state, policy)
-
-
-def _kind(tick: int, state: BrandState, policy: BrandPolicy) -> Literal["page", "ticket"] | None:
-    """`page` where a burst is real and matters, `ticket` where a leak has lasted."""
-    known = history_seconds(state, tick)
-    if known < policy.min_history_hours * HOUR:
-        return None
-    fast = burn(state, tick, HOUR) >= policy.page_fast and (
-        burn(state, tick, 15 * 60) >= policy.page_fast
-    )
-    slow = not fast and (
-        burn(state, tick, 6 * HOUR) >= policy.page_slow
-        and burn(state, tick, 30 * 60) >= policy.page_slow
-    )
-    if (fast or slow) and _is_real(tick, state, policy):
-        return "page"
-    long = known >= policy.ticket_history_days * DAY
-    return "ticket" if long and burn(state, tick, 3 * DAY) >= policy.ticket else None
-
-
-def _is_real(tick: int, state: BrandState, policy: BrandPolicy) -> bool:
-    long_p, authors = significance(state, tick, HOUR)
-    if authors < policy.min_authors or long_p >= policy.p_long:
-        return False
-    return significance(state, tick, 15 * 60)[0] < policy.p_short
-
-
-def _follow(tick: int, incident: Incident, state: BrandState, policy: BrandPolicy) -> None:
-    peak = max(incident.peak_burn, round(burn(state, tick, HOUR), 2))
-    state.incident = msgspec.structs.replace(incident, peak_burn=peak)
-    _mark(tick, state)
-    short = burn(state, tick, 30 * 60)
-    calm = short < policy.page_slow * policy.clear_share
-    if incident.kind == "ticket":
-        calm = burn(state, tick, 3 * DAY) < policy.ticket * policy.clear_share
-    state.calm = state.calm + 1 if calm else 0
-    if state.calm >= policy.clear_ticks:
-        state.incident = msgspec.structs.replace(state.incident, ended_at=_time(tick))
-
-
-def _mark(tick: int, state: BrandState) -> None:
-    """Hours of an incident are no baseline."""
-    hour = state.hours.get((tick - 1) // HOUR * HOUR)
-    if hour is not None:
-        hour.incident = True
-
-
 def _forget(state: BrandState) -> None:
-    for start in [s for s in state.buckets if s < state.ticked - BUCKETS_KEPT]:
-        del state.buckets[start]
-    for start in [s for s in state.hours if s < state.ticked - HOURS_KEPT]:
-        del state.hours[start]
-    for start, bucket in state.buckets.items():
-        if bucket.authors and start < state.watermark - AUTHORS_KEPT - TICK:
-            bucket.authors = {}
-    for start, hour in state.hours.items():
-        if hour.names and start < state.watermark - AUTHORS_KEPT - 2 * HOUR:
-            hour.names = {}
-
-
-def _time(seconds: int) -> datetime:
-    return datetime.fromtimestamp(seconds, UTC)
+    """At every full hour: what no window needs any more."""
+    for channel in state.channels.values():
+        for sums in (channel.buckets, channel.recent):
+            for at in [s for s in sums if s < state.ticked - BUCKETS_KEPT]:
+                del sums[at]
+        for at in [s for s in channel.hours if s < state.ticked - HOURS_KEPT]:
+            del channel.hours[at]
+        for at, bucket in channel.buckets.items():
+            if bucket.authors and at < state.ticked - AUTHORS_KEPT:
+                bucket.authors = {}
+        channel.candidates = [c for c in channel.candidates if c.at >= state.ticked - BUCKETS_KEPT]
+    for at in [s for s in state.voices if s < state.ticked - BUCKETS_KEPT]:
+        del state.voices[at]

@@ -11,6 +11,7 @@ from listener.escalation.relinking import Resolve, relink
 from listener.escalation.score import Score, score
 from listener.escalation.state import Changes, SubjectState
 from listener.escalation.timers import next_due, tick
+from listener.escalation.waiting import broke_sla
 
 __all__ = [
     "Changes",
@@ -22,6 +23,7 @@ __all__ = [
     "act",
     "answer",
     "arrive",
+    "broke_sla",
     "hear",
     "next_due",
     "redact",

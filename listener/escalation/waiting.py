@@ -14,7 +14,7 @@ from listener.escalation.hours import after, elapsed
 from listener.escalation.notices import begin, due_at
 from listener.escalation.policy import EscalationPolicy, Given
 from listener.escalation.score import Score, may_alert, overdue
-from listener.escalation.state import Changes, Thread
+from listener.escalation.state import Changes, SubjectState, Thread
 from listener.records import Alert, Linked
 
 
@@ -23,6 +23,17 @@ def waited(thread: Thread, until: datetime, policy: EscalationPolicy) -> float:
     if thread.waiting_since is None:
         return 0.0
     return elapsed(thread.waiting_since, until, policy.hours, "P3")
+
+
+def broke_sla(linked: Linked, state: SubjectState, policy: EscalationPolicy) -> bool:
+    """Whether this customer has waited on this issue for longer than we promise."""
+    labels = linked.judgement.labels
+    if labels is None:
+        return False
+    threads = (book.threads.get(labels.top_issue) for book in state.books())
+    target = policy.answer_minutes * 60
+    until = linked.mention.event_time
+    return any(waited(thread, until, policy) > target for thread in threads if thread)
 
 
 def waits_for_answer(linked: Linked, policy: EscalationPolicy) -> bool:

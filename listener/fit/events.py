@@ -3,46 +3,95 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from typing import Final
 
 import msgspec
 
-from listener.fit.policy import DIMENSIONS, FitPolicy
-from listener.records import FitEvidence, Labels, Linked, Standing
+from listener.fit.offers import Offers
+from listener.fit.policy import DIMENSIONS, STAYS, FitPolicy, band_of
+from listener.fit.stages import Life
+from listener.records import FitEvidence, Issue, Labels, Linked, Standing
 
 DAY_SECONDS = 86_400.0
+HEARD: Final = "heard"
 
 
 class CustomerState(msgspec.Struct):
-    """When each dimension and issue of one customer last was an event."""
+    """When each dimension and issue of one customer last was an event. Bounded: an entry for each
+    dimension, issue and band."""
 
     events: dict[str, datetime] = {}
+    asked: dict[Issue, datetime] = {}
+    """When each question was last asked."""
+    heard: dict[str, datetime] = {}
+    """Tenure band → when first heard there."""
+    life: Life = msgspec.field(default_factory=Life)
+    offers: Offers = msgspec.field(default_factory=Offers)
 
 
-def evidence_of(linked: Linked, state: CustomerState, policy: FitPolicy) -> list[FitEvidence]:
-    """The events of a message. Only linked customers have any; the state learns of them."""
+def evidence_of(
+    linked: Linked, state: CustomerState, policy: FitPolicy, *, breached: bool = False
+) -> list[FitEvidence]:
+    """The events of a message. Only linked customers have any; the state learns of them.
+
+    `breached`: the thread broke its SLA. Then only `heard` is an event: it was our failure.
+    """
     labels, standing = linked.judgement.labels, linked.standing
     if labels is None or standing is None or linked.mention.from_brand:
         return []
-    now = linked.mention.event_time
+    found = _heard(linked, labels, standing, state)
+    if breached:
+        return found
+    now, issue = linked.mention.event_time, labels.top_issue
     _forget(state, policy, now=now)
-    found = []
     for dimension, flags in DIMENSIONS.items():
         quality = _quality(labels, flags)
-        key = f"{dimension}:{labels.top_issue}"
+        if dimension == "learning_difficulty" and issue in state.asked:
+            quality = max(quality, labels.flags.get("repeat", 0.0))
+        key = f"{dimension}:{issue}"
         if quality >= policy.min_quality and key not in state.events:
             state.events[key] = now
             found.append(_evidence(linked, labels, standing, dimension, quality))
+    if _quality(labels, DIMENSIONS["learning_difficulty"]) >= policy.min_quality:
+        state.asked[issue] = now
     return found
+
+
+def asked_again(labels: Labels, state: CustomerState, policy: FitPolicy, *, now: datetime) -> bool:
+    """Whether it is a question that was asked within a fortnight, on another day. To be called
+    before the message is taken in."""
+    before = state.asked.get(labels.top_issue)
+    asks = max(labels.flags.get("howto", 0.0), labels.flags.get("repeat", 0.0))
+    if before is None or asks < policy.min_quality:
+        return False
+    return timedelta(days=1) <= now - before <= timedelta(days=policy.again_days)
 
 
 def _quality(labels: Labels, flags: tuple[str, ...]) -> float:
     return max(labels.flags.get(flag, 0.0) for flag in flags)
 
 
+def _heard(
+    linked: Linked, labels: Labels, standing: Standing, state: CustomerState
+) -> list[FitEvidence]:
+    """Once in as long as a customer stays in the band."""
+    now = linked.mention.event_time
+    event = _evidence(linked, labels, standing, HEARD, 1.0)
+    band = band_of(event.tenure_days)
+    before = state.heard.get(band)
+    if before is not None and now - before < timedelta(days=STAYS[band]):
+        return []
+    state.heard[band] = now
+    return [event]
+
+
 def _forget(state: CustomerState, policy: FitPolicy, *, now: datetime) -> None:
     limit = now - timedelta(hours=policy.repeat_hours)
     for key in [key for key, at in state.events.items() if at < limit]:
         del state.events[key]
+    again = now - timedelta(days=policy.again_days)
+    for issue in [issue for issue, at in state.asked.items() if at < again]:
+        del state.asked[issue]
 
 
 def _evidence(
@@ -59,4 +108,5 @@ def _evidence(
         tenure_days=max((mention.event_time - standing.since).total_seconds() / DAY_SECONDS, 0.0),
         quality=quality,
         link=linked.link.probability,
+        brand=mention.brands[0] if mention.brands else None,
     )

@@ -7,37 +7,20 @@ from datetime import datetime
 from math import exp2
 from typing import Final, Literal, NamedTuple
 
-import msgspec
-
 from listener.distributions import cdf, quantile
-from listener.fit.policy import BANDS, DIMENSIONS, FitPolicy, band_of
-from listener.records import FitEvidence, FitSignal, Interval
+from listener.fit.events import HEARD
+from listener.fit.policy import BANDS, DIMENSIONS, STAYS, FitPolicy
+from listener.fit.segments import DAY_SECONDS, SegmentState, Tally
+from listener.records import FitSignal, Interval
 
 Status = Literal["insufficient", "elevated", "better", "typical"]
 Population = Mapping[tuple[str, str], int]
-DAY_SECONDS: Final = 86_400.0
-EVIDENCE: Final = 10
 MOST_PRIOR: Final = 60.0
 """Few segments estimate κ badly; a prior stronger than this made intervals too narrow (85 % where
 90 % were promised, on simulated data)."""
+MOST_WORTH: Final = 3.0
 LEAST_RATE: Final = 1e-3
 """A pooled rate of 0 or 1 would leave no room for a prior."""
-
-
-class Tally(msgspec.Struct):
-    """Events of one dimension and band, by day of the epoch."""
-
-    mass: dict[int, float] = {}
-    """Σ q·r."""
-    evidence: list[str] = []
-    customers: dict[str, int] = {}
-    """Customer → last day; bounded by the segment's customers of 180 days."""
-
-
-class SegmentState(msgspec.Struct):
-    """`dimension:band` → tally."""
-
-    tallies: dict[str, Tally] = {}
 
 
 class Cell(NamedTuple):
@@ -47,27 +30,31 @@ class Cell(NamedTuple):
     dimension: str
     band: str
     k: float
+    square: float
+    """Σ (w·q·r)²."""
     n: int
-    heard: int
+    heard: float
+    censored: float
     evidence: tuple[str, ...]
 
-
-def observe(evidence: FitEvidence, state: SegmentState, policy: FitPolicy) -> None:
-    """Takes one event into its segment's tallies."""
-    key = f"{evidence.dimension}:{band_of(evidence.tenure_days)}"
-    tally = state.tallies.setdefault(key, Tally())
-    day = int(evidence.event_time.timestamp() // DAY_SECONDS)
-    tally.mass[day] = round(tally.mass.get(day, 0.0) + evidence.quality * evidence.link, 6)
-    tally.customers[evidence.customer_id] = max(day, tally.customers.get(evidence.customer_id, 0))
-    tally.evidence = [*tally.evidence, evidence.mention_id][-EVIDENCE:]
-    _forget(tally, oldest=max(tally.mass) - int(policy.kept_days))
+    @property
+    def coverage(self) -> float:
+        return min(self.heard / self.n, 1.0)
 
 
-def _forget(tally: Tally, *, oldest: int) -> None:
-    for day in [day for day in tally.mass if day < oldest]:
-        del tally.mass[day]
-    for customer in [c for c, day in tally.customers.items() if day < oldest]:
-        del tally.customers[customer]
+class Errors(NamedTuple):
+    """Of the classifier, for one customer: P(event seen | none) and P(event seen | one)."""
+
+    false: float
+    true: float
+
+    def corrected(self, rate: float) -> float:
+        """Rogan and Gladen, Estimating prevalence from the results of a screening test, 1978."""
+        return min(max((rate - self.false) / (self.true - self.false), 0.0), 1.0)
+
+    def seen(self, rate: float) -> float:
+        """The inverse: the rate that is seen where `rate` is true."""
+        return self.false + rate * (self.true - self.false)
 
 
 def signals(
@@ -94,27 +81,39 @@ def _cells(
     for (segment, at), n in sorted(population.items()):
         if at != band or n < policy.min_customers:
             continue
-        state = states.get(segment)
-        tally = state.tallies.get(f"{dimension}:{band}", Tally()) if state else Tally()
+        tallies = states[segment].tallies if segment in states else {}
+        tally = tallies.get(f"{dimension}:{band}", Tally())
+        heard = tallies.get(f"{HEARD}:{band}", Tally())
         yield Cell(
             segment,
             dimension,
             band,
             # More events than customers would be a rate above 1: a customer counts at most once.
-            min(_weighted(tally, policy, now=now), float(n)),
+            min(_weighted(tally.mass, band, policy, now=now), float(n)),
+            _weighted(tally.square, band, policy, now=now, power=2),
             n,
-            len(tally.customers),
+            _recent(heard.mass, band, now=now),
+            _weighted(tally.censored, band, policy, now=now),
             tuple(tally.evidence),
         )
 
 
-def _weighted(tally: Tally, policy: FitPolicy, *, now: datetime) -> float:
+def _weighted(
+    mass: Mapping[int, float], band: str, policy: FitPolicy, *, now: datetime, power: int = 1
+) -> float:
+    """Σ (w·q·r)^power with w = 2^(−age / half-life), as long as a customer stays in the band."""
     today = now.timestamp() / DAY_SECONDS
     total = 0.0
-    for day, mass in sorted(tally.mass.items()):
+    for day, part in sorted(mass.items()):
         age = max(today - day - 0.5, 0.0)
-        total += mass * exp2(-age / policy.half_life_days)
-    return total
+        if age <= STAYS[band]:
+            total += part * exp2(-power * age / policy.half_life_days)
+    return max(total, 0.0)
+
+
+def _recent(mass: Mapping[int, float], band: str, *, now: datetime) -> float:
+    oldest = now.timestamp() / DAY_SECONDS - STAYS[band]
+    return sum(part for day, part in mass.items() if day + 0.5 >= oldest)
 
 
 def _compare(cells: list[Cell], policy: FitPolicy, *, now: datetime) -> list[FitSignal]:
@@ -123,7 +122,18 @@ def _compare(cells: list[Cell], policy: FitPolicy, *, now: datetime) -> list[Fit
         return []
     pooled = min(max(sum(c.k for c in cells) / total, LEAST_RATE), 1 - LEAST_RATE)
     strength = prior_strength(cells, pooled, policy)
-    return [_signal(cell, pooled, strength, policy, now=now) for cell in cells]
+    worth = _worth(cells)
+    return [_signal(cell, pooled, strength, worth, policy, now=now) for cell in cells]
+
+
+def _worth(cells: list[Cell]) -> float:
+    """How much more a weighted event tells than its weight: Kish's Σx / Σx² over all segments.
+
+    Half-weights scatter less than half as many whole events. With the plain sums the 90 % interval
+    held the truth in 96 of 100 simulated cases.
+    """
+    square = sum(cell.square for cell in cells)
+    return min(max(sum(cell.k for cell in cells) / square, 1.0), MOST_WORTH) if square > 0 else 1.0
 
 
 def prior_strength(cells: list[Cell], pooled: float, policy: FitPolicy) -> float:
@@ -140,29 +150,41 @@ def prior_strength(cells: list[Cell], pooled: float, policy: FitPolicy) -> float
     return min(max(pooled * (1 - pooled) / between - 1, 2.0), MOST_PRIOR)
 
 
+def _errors(cell: Cell, pooled: float, policy: FitPolicy) -> Errors:
+    """Of whom nothing is heard, nothing is misheard: false events need somebody who writes. No
+    more than half of what all show can be false."""
+    sensitivity, specificity = policy.accuracy.get(cell.dimension, (1.0, 1.0))
+    return Errors(min((1 - specificity) * cell.coverage, pooled / 2), sensitivity)
+
+
 def _signal(
-    cell: Cell, pooled: float, strength: float, policy: FitPolicy, *, now: datetime
+    cell: Cell, pooled: float, strength: float, worth: float, policy: FitPolicy, *, now: datetime
 ) -> FitSignal:
-    a = pooled * strength + cell.k
-    b = (1 - pooled) * strength + cell.n - cell.k
-    interval = Interval(low=round(quantile(0.05, a, b), 4), high=round(quantile(0.95, a, b), 4))
-    above = 1 - cdf(policy.above * pooled, a, b)
-    below = cdf(policy.below * pooled, a, b)
+    a = pooled * strength + worth * cell.k
+    b = (1 - pooled) * strength + worth * (cell.n - cell.k)
+    errors = _errors(cell, pooled, policy)
+    true = errors.corrected
+    interval = Interval(
+        low=round(true(quantile(0.05, a, b)), 4), high=round(true(quantile(0.95, a, b)), 4)
+    )
+    above = 1 - cdf(errors.seen(policy.above * true(pooled)), a, b)
+    below = cdf(errors.seen(policy.below * true(pooled)), a, b)
     return FitSignal(
         segment=cell.segment,
         dimension=cell.dimension,
         band=cell.band,
         at=now,
-        rate=round(a / (a + b), 4),
+        rate=round(true(a / (a + b)), 4),
         interval=interval,
         n=cell.n,
-        n_eff=float(cell.n),
-        pooled=round(pooled, 4),
+        n_eff=round(worth * cell.n, 1),
+        pooled=round(true(pooled), 4),
         p_above=round(above, 4),
         p_below=round(below, 4),
-        coverage=round(min(cell.heard / cell.n, 1.0), 4),
+        coverage=round(cell.coverage, 4),
         status=_status(cell, interval, above, below, policy),
         evidence=cell.evidence,
+        censored=round(cell.censored, 3),
     )
 
 

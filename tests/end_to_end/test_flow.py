@@ -9,7 +9,9 @@ import pytest
 
 from listener.codec import decode
 from listener.demo.story import people, policy_text, story
+from listener.errors import InputError
 from listener.feed import dead_letters, import_customers, read_topic, replay, replay_letters
+from listener.fit_report import gather
 from listener.records import Alert, BrandRisk, FitSignal
 from listener.settings import Settings
 from listener.sources.files import RawRecord
@@ -100,6 +102,17 @@ def test_the_campaign_that_does_not_fit_is_flagged(run: Run) -> None:
     signals: list[FitSignal] = list(newest(run.settings, FIT_SIGNALS.name, FitSignal).values())
     elevated = {s.segment for s in signals if s.status == "elevated" and s.dimension != "success"}
     assert elevated == {"spring-promo"}
+
+
+def test_the_report_shows_the_campaign_and_whom_to_turn_to(run: Run) -> None:
+    """From the topics alone: the segment's signals, its index, customers new and silent."""
+    report = asyncio.run(gather(run.settings, "spring-promo"))
+    assert {s.segment for s in report.signals} == {"spring-promo"}
+    assert [i.segment for i in report.indices] == ["spring-promo"]
+    assert report.indices[0].index < 100
+    assert report.silent
+    with pytest.raises(InputError, match="segments with signals: .*spring-promo"):
+        asyncio.run(gather(run.settings, "nowhere"))
 
 
 def test_each_notice_is_delivered_once(run: Run) -> None:

@@ -54,7 +54,7 @@ def told(rates: dict[str, int]) -> dict[str, SegmentState]:
     for segment, events in rates.items():
         state = states.setdefault(segment, SegmentState())
         for number in range(events):
-            observe(event(segment, number), state, POLICY)
+            observe(event(segment, number), state, SegmentState(), POLICY)
     return states
 
 
@@ -113,7 +113,7 @@ def test_one_event_for_each_customer_and_issue_in_72_hours() -> None:
     state = CustomerState()
     judged = labels(mismatch=0.9)
     first = evidence_of(linked(1, judged=judged, link=LINK, standing=STANDING), state, POLICY)
-    assert [e.dimension for e in first] == ["mismatch"]
+    assert [e.dimension for e in first] == ["heard", "mismatch"]
     again = linked(2, judged=judged, link=LINK, standing=STANDING, at=NOW + timedelta(hours=71))
     assert evidence_of(again, state, POLICY) == []
     later = linked(3, judged=judged, link=LINK, standing=STANDING, at=NOW + timedelta(hours=73))
