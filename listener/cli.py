@@ -36,6 +36,8 @@ topics_app = typer.Typer(help="Make and check the topics.", no_args_is_help=True
 letters_app = typer.Typer(help="What no hop could process.", no_args_is_help=True)
 customers_app = typer.Typer(help="The customer directory.", no_args_is_help=True)
 model_app = typer.Typer(help="Train and export the model.", no_args_is_help=True)
+web_app = typer.Typer(help="Run the live page over the read model.")
+app.add_typer(web_app, name="web")
 app.add_typer(topics_app, name="topics")
 app.add_typer(letters_app, name="dead-letters")
 app.add_typer(customers_app, name="customers")
@@ -100,13 +102,43 @@ def worker(
     sys.exit(_run(run_worker(settings, policy, ready=ready)))
 
 
-@app.command()
-def web() -> None:
+@web_app.callback(invoke_without_command=True)
+def web(context: typer.Context) -> None:
     """Run the live page over the read model."""
-    settings, _ = _start()
+    if context.invoked_subcommand is not None:
+        return
+    settings, policy = _start()
     from listener.page import serve_page
 
-    _run(serve_page(settings, ready=lambda url: out.print(f"Page at {url}")))
+    _run(serve_page(settings, policy, ready=lambda url: out.print(f"Page at {url}")))
+
+
+@web_app.command("rebuild")
+def web_rebuild() -> None:
+    """Empty the read model; the page fills it again from the topics."""
+    settings, _ = _start()
+    from listener.page import rebuild
+
+    _run(rebuild(settings))
+    out.print("Emptied; `listener web` reads the topics from their beginning", highlight=False)
+
+
+@web_app.command("token")
+def web_token(name: str, role: str = "support") -> None:
+    """Make a token for a person or a script, and its line for LISTENER_WEB_TOKENS."""
+    import hashlib
+    import secrets
+
+    from listener.web.identity import ROLES
+
+    if role not in ROLES or ":" in name or "," in name:
+        raise InputError(
+            f"{name} {role}: a name without `:` and `,`, and one of {', '.join(ROLES)}"
+        )
+    token = secrets.token_urlsafe(24)
+    digest = hashlib.sha256(token.encode()).hexdigest()
+    out.print(f"token (shown once): {token}", highlight=False, soft_wrap=True)
+    out.print(f"LISTENER_WEB_TOKENS: {name}:{role}:{digest}", highlight=False, soft_wrap=True)
 
 
 @app.command()

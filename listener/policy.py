@@ -32,6 +32,16 @@ class ModelPolicy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     """Languages that it reads; messages in others get no labels."""
 
 
+class ReadModelPolicy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Days that the page keeps each kind, counted back from the newest message."""
+
+    mentions: float = 90.0
+    alerts: float = 365.0
+    figures: float = 90.0
+    dead_letters: float = 30.0
+    audit: float = 730.0
+
+
 class Policy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The whole policy. Every section may be left out."""
 
@@ -43,6 +53,7 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     escalation: EscalationPolicy = msgspec.field(default_factory=EscalationPolicy)
     brand: BrandPolicy = msgspec.field(default_factory=BrandPolicy)
     fit: FitPolicy = msgspec.field(default_factory=FitPolicy)
+    read_model: ReadModelPolicy = msgspec.field(default_factory=ReadModelPolicy)
     receivers: dict[str, ReceiverPolicy] = {}
     """Name → who is told of alerts, and how."""
     delivery: DeliveryPolicy = msgspec.field(default_factory=DeliveryPolicy)

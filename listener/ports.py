@@ -4,9 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import Protocol
+from typing import Any, Protocol
 
-from listener.records import Alert, Digest, Forget, Identity, Judgement, Mention
+from listener.records import (
+    Action,
+    Alert,
+    DeadLetter,
+    Digest,
+    Forget,
+    Identity,
+    Judgement,
+    Mention,
+)
 
 
 class Source(Protocol):
@@ -61,6 +70,41 @@ class Reporter(Protocol):
     async def report(self, digest: Digest, *, key: str) -> None: ...
 
     async def close(self) -> None: ...
+
+
+class Desk(Protocol):
+    """Called by the page when a person acts; may wait for the broker.
+
+    Raises BrokerError where the broker does not take it.
+    """
+
+    async def act(self, action: Action) -> None:
+        """Returns once the broker has it; what comes of it comes back on the alerts' topic."""
+        ...
+
+    async def replay(self, key: bytes | None, letter: DeadLetter) -> bool:
+        """Sends the original again; False where it is whole nowhere any more."""
+        ...
+
+
+class Explainer(Protocol):
+    """Called by the page for one text; off the event loop, a second at most."""
+
+    async def explain(self, text: str, lang: str | None) -> list[dict[str, Any]]:
+        """`head`, `label`, `p` and `words` of each label; empty where nothing can be said."""
+        ...
+
+
+class Progress(Protocol):
+    """Called by the page's health; memory only."""
+
+    def lag(self) -> dict[str, int]:
+        """Topic → records that the read model has yet to take."""
+        ...
+
+    def rates(self) -> dict[str, float]:
+        """Topic → records a second, over the last minute."""
+        ...
 
 
 Clock = Callable[[], datetime]

@@ -30,10 +30,31 @@ class Settings(BaseSettings):
     batch: int = Field(64, ge=1, le=4096, description="Most messages judged at once.")
     partitions: int = Field(4, ge=1, description="Partitions of each wide topic.")
     replication: int = Field(1, ge=1, description="Replication factor of created topics.")
-    database: str = Field("sqlite:///listener.db", description="Read model's SQLAlchemy URL.")
+    database: str = Field(
+        "sqlite:///listener.db", description="Read model's URL: sqlite:///… or postgresql://…."
+    )
     metrics_port: Port = Field(9464, description="/metrics and /healthz of the worker; 0: off.")
     web_port: Port = Field(8080, description="Port of the web page.")
     web_host: str = Field("127.0.0.1", description="Address that the web page binds.")
+    web_tokens: SecretStr | None = Field(
+        None, description="Who may use the page: `name:role:SHA-256 of the token`, comma-separated."
+    )
+    web_proxy_user: str | None = Field(
+        None, description="Header in which a trusted proxy names the user."
+    )
+    web_proxy_role: str | None = Field(
+        None, description="Header in which it names the role; none: support."
+    )
+    web_proxy_from: str = Field(
+        "127.0.0.1,::1", description="Addresses of that proxy; others' headers are not believed."
+    )
+    web_secret: SecretStr | None = Field(
+        None, description="Key of the sessions; none: they end with the process."
+    )
+    web_secure: bool = Field(False, description="Whether browsers reach the page by https.")
+    web_explain: bool = Field(
+        True, description="Whether the page loads the model to say which words moved a label."
+    )
     webhook_url: SecretStr | None = Field(None, description="Where alerts are posted, if at all.")
     webhook_secret: SecretStr | None = Field(None, description="Key of the webhook's HMAC.")
     alerts_file: Path | None = Field(None, description="JSON-lines file that alerts are added to.")

@@ -44,7 +44,7 @@ def run_demo(*, port: int, speed: float, say: Say) -> None:
                 metrics_port=0,
             )
             with suppress(KeyboardInterrupt):
-                asyncio.run(_play(settings, speed=speed, say=say, began=began))
+                asyncio.run(_play(settings, policy, speed=speed, say=say, began=began))
             say("Stopped.")
 
 
@@ -54,11 +54,16 @@ def _broker(policy: Policy) -> Iterator[str]:
         yield broker.address
 
 
-async def _play(settings: Settings, *, speed: float, say: Say, began: float) -> None:
+async def _play(
+    settings: Settings, policy: Policy, *, speed: float, say: Say, began: float
+) -> None:
     worker = _start_worker(settings)
+    told = StoryClock(speed)
     try:
-        page = asyncio.ensure_future(serve_page(settings, ready=lambda _: None))
-        feeder = asyncio.ensure_future(_feed(settings, worker, speed=speed, say=say, began=began))
+        page = asyncio.ensure_future(serve_page(settings, policy, ready=lambda _: None, clock=told))
+        feeder = asyncio.ensure_future(
+            _feed(settings, worker, told, speed=speed, say=say, began=began)
+        )
         watch = asyncio.ensure_future(_watch(worker))
         feeder.add_done_callback(lambda task: _give_up(task, watch))
         done, rest = await asyncio.wait({page, watch}, return_when=asyncio.FIRST_COMPLETED)
@@ -80,12 +85,37 @@ def _give_up(feeder: asyncio.Future[None], watch: asyncio.Future[None]) -> None:
         watch.cancel()
 
 
+class StoryClock:
+    """The time in the story: it runs at its speed once it plays, and at the usual one after it."""
+
+    def __init__(self, speed: float) -> None:
+        midnight = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+        self.start = midnight - timedelta(days=DAYS)
+        self._speed = speed
+        self._began: float | None = None
+
+    def play(self) -> None:
+        self._began = monotonic()
+
+    def __call__(self) -> datetime:
+        played = monotonic() - self._began if self._began is not None else 0.0
+        story = timedelta(days=DAYS)
+        told = timedelta(seconds=played * self._speed)
+        if told < story:
+            return self.start + told
+        return self.start + story + timedelta(seconds=played) - story / self._speed
+
+
 async def _feed(
-    settings: Settings, worker: subprocess.Popen[str], *, speed: float, say: Say, began: float
+    settings: Settings,
+    worker: subprocess.Popen[str],
+    told: StoryClock,
+    *,
+    speed: float,
+    say: Say,
+    began: float,
 ) -> None:
-    start = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0) - timedelta(
-        days=DAYS
-    )
+    start = told.start
     await import_customers(settings, people(start=start))
     await asyncio.wait_for(asyncio.to_thread(_await_ready, worker), READY_SECONDS)
     say(f"Ready in {monotonic() - began:.1f} s")
@@ -93,6 +123,7 @@ async def _feed(
     say(f"Broker: {settings.broker}   (Ctrl-C stops everything)")
     minutes = DAYS * 86_400 / speed / 60
     say(f"Three days of Norvia's customers, in {minutes:.1f} minutes ...")
+    told.play()
     sent = await replay(settings, RAW, story(start=start), speed=speed)
     say(f"All {sent} messages are sent; the page stays up.")
 

@@ -1,166 +1,117 @@
-"""Reads and writes of the read model (SQLAlchemy Core; SQLite or any other database by URL)."""
+"""The read model: one writer, many readers, SQLite or PostgreSQL."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from threading import Lock
-from typing import Any, TypeVar
+import asyncio
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from datetime import datetime
+from typing import Self
 
-from sqlalchemy import Engine, Table, case, create_engine, event, func, select
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import delete, text
 from sqlalchemy.exc import SQLAlchemyError
-from sqlalchemy.pool import StaticPool
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from listener.codec import decode, encode
-from listener.errors import SettingsError
-from listener.records import Alert, BrandRisk, FitSignal, Linked
-from listener.store.tables import alerts, brand_risk, fit_signals, mentions, metadata
-
-T = TypeVar("T")
-OPEN = ("pending", "open", "acknowledged", "reopened")
+from listener.store import database, forgetting, ledger, writing
+from listener.store.alerts import AlertReads
+from listener.store.figures import FigureReads
+from listener.store.forgetting import Retention
+from listener.store.ledger import LedgerReads
+from listener.store.mentions import MentionReads
+from listener.store.rows import Received
+from listener.store.tables import PROJECTED, offsets
 
 
 class Store:
-    """The read model. Safe from several threads; calls block for as long as the database does.
+    """The read model. Reads run side by side; writes take turns, each a transaction of its own.
 
-    A record that is written again changes nothing, and an older version never replaces a newer
-    one, so a replay of a topic is seen once. Raises SettingsError for a bad URL.
+    Safe to have open in several processes at once.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, reader: AsyncEngine, writer: AsyncEngine) -> None:
+        self._reader = reader
+        self._writer = writer
+        self._turn = asyncio.Lock()
+        self.alerts = AlertReads(reader)
+        self.mentions = MentionReads(reader)
+        self.figures = FigureReads(reader)
+        self.ledger = LedgerReads(reader)
+
+    @classmethod
+    async def open(cls, url: str) -> Self:
+        """Connects and brings the tables up to date. Raises SettingsError for a bad URL or a
+        database that cannot be used."""
+        parsed = database.read_url(url)
+        writer = database.connect(parsed, writes=True)
+        store = cls(database.connect(parsed, writes=False), writer)
         try:
-            self._engine = create_engine(url, **_options(url))
-            self._prepare()
-            metadata.create_all(self._engine)
-        except (SQLAlchemyError, ImportError) as error:
-            raise SettingsError(
-                f"LISTENER_DATABASE={url.partition('@')[2] or url}: cannot be used ({error}); give "
-                "an SQLAlchemy URL such as sqlite:///listener.db"
-            ) from None
-        self._lock = Lock()
-        self.revision = 0
-        """Rises with every write that may have changed something."""
+            async with writer.begin() as connection:
+                await connection.run_sync(database.upgrade)
+        except (SQLAlchemyError, OSError) as error:
+            await store.close()
+            raise database.refused(url, error) from None
+        return store
 
-    def put_alerts(self, records: Sequence[Alert]) -> None:
-        rows = [
-            {
-                "alert_id": a.alert_id,
-                "version": a.version,
-                "state": a.state,
-                "priority": a.priority,
-                "opened_at": a.opened_at.timestamp(),
-                "record": encode(a),
-            }
-            for a in records
-        ]
-        self._put(alerts, rows)
+    async def close(self) -> None:
+        await self._reader.dispose()
+        await self._writer.dispose()
 
-    def put_risks(self, records: Sequence[BrandRisk]) -> None:
-        rows = [
-            {"brand": r.brand, "version": r.at.timestamp(), "record": encode(r)} for r in records
-        ]
-        self._put(brand_risk, rows)
+    async def take(self, received: Sequence[Received], places: Mapping[writing.Place, int]) -> None:
+        """Applies records and their offsets, both or neither."""
+        async with self._write() as connection:
+            await writing.take(connection, received, places)
 
-    def put_signals(self, records: Sequence[FitSignal]) -> None:
-        rows = [
-            {
-                "key": f"{s.segment}:{s.dimension}:{s.band}",
-                "version": s.at.timestamp(),
-                "record": encode(s),
-            }
-            for s in records
-        ]
-        self._put(fit_signals, rows)
-
-    def put_mentions(self, records: Sequence[Linked]) -> None:
-        rows = [
-            {
-                "mention_id": r.mention.mention_id,
-                "version": r.mention.observed_at.timestamp(),
-                "subject": r.subject,
-                "record": encode(r),
-            }
-            for r in records
-        ]
-        self._put(mentions, rows)
-
-    def open_alerts(self, *, limit: int = 100) -> list[Alert]:
-        """Open alerts, most pressing first, then newest."""
-        rank = case({"P1": 1, "P2": 2, "P3": 3}, value=alerts.c.priority)
-        query = (
-            select(alerts.c.record)
-            .where(alerts.c.state.in_(OPEN))
-            .order_by(rank, alerts.c.opened_at.desc(), alerts.c.alert_id)
-            .limit(limit)
-        )
-        return self._read(query, Alert)
-
-    def brands(self) -> list[BrandRisk]:
-        return self._read(select(brand_risk.c.record).order_by(brand_risk.c.brand), BrandRisk)
-
-    def signals(self) -> list[FitSignal]:
-        return self._read(select(fit_signals.c.record).order_by(fit_signals.c.key), FitSignal)
-
-    def mentions(self, *, limit: int = 50) -> list[Linked]:
-        """The newest mentions."""
-        query = select(mentions.c.record).order_by(mentions.c.version.desc()).limit(limit)
-        return self._read(query, Linked)
-
-    def counts(self) -> dict[str, int]:
-        """Rows of each kind; `open_alerts` of those that stand open."""
-        with self._engine.connect() as connection:
-            total = {
-                table.name: int(connection.scalar(select(func.count()).select_from(table)) or 0)
-                for table in metadata.sorted_tables
-            }
-            standing = connection.scalar(
-                select(func.count()).select_from(alerts).where(alerts.c.state.in_(OPEN))
+    async def rewind(self, place: writing.Place) -> None:
+        """Forgets how far a partition was read: its topic was made anew."""
+        async with self._write() as connection:
+            await connection.execute(
+                delete(offsets).where(offsets.c.topic == place[0], offsets.c.partition == place[1])
             )
-        return total | {"open_alerts": int(standing or 0)}
 
-    def close(self) -> None:
-        self._engine.dispose()
+    async def note(
+        self, *, at: datetime, actor: str, role: str, what: str, target: str, detail: str = ""
+    ) -> None:
+        """Adds a line to the audit."""
+        async with self._write() as connection:
+            await ledger.note(
+                connection, at=at, actor=actor, role=role, what=what, target=target, detail=detail
+            )
 
-    def _put(self, table: Table, rows: Iterable[dict[str, Any]]) -> None:
-        newest: dict[str, dict[str, Any]] = {}
-        key = next(iter(table.primary_key.columns)).name
-        for row in rows:
-            old = newest.get(row[key])
-            if old is None or row["version"] >= old["version"]:
-                newest[row[key]] = row
-        if not newest:
+    async def mark_seen(self, *, actor: str, alert_id: str) -> None:
+        async with self._write() as connection:
+            await ledger.mark_seen(connection, actor=actor, alert_id=alert_id)
+
+    async def prune(self, keep: Retention, *, now: datetime) -> None:
+        """Deletes what is older than its retention."""
+        async with self._write() as connection:
+            await forgetting.prune(connection, keep, now=now)
+
+    async def empty(self) -> None:
+        """Deletes what came from the topics; audit and unread marks stay."""
+        async with self._write() as connection:
+            for table in PROJECTED:
+                await connection.execute(delete(table))
+        await self.scrub()
+
+    async def scrub(self) -> None:
+        """Takes the last of what was deleted off the disk: out of the search index and the log on
+        SQLite (its pages are overwritten as they are freed), by VACUUM on PostgreSQL."""
+        if self._writer.dialect.name == "postgresql":
+            async with self._writer.connect() as connection:
+                plain = await connection.execution_options(isolation_level="AUTOCOMMIT")
+                for table in ("mentions", "alerts", "subjects", "dead_letters"):
+                    await plain.execute(text(f"VACUUM {table}"))
             return
-        with self._lock, self._engine.begin() as connection:
-            connection.execute(_upsert(self._engine, table, key), list(newest.values()))
-        self.revision += 1
+        async with self._write() as connection:
+            await connection.execute(
+                text("INSERT INTO mentions_fts(mentions_fts) VALUES ('optimize')")
+            )
+        async with self._turn, self._writer.connect() as connection:
+            await connection.run_sync(database.checkpoint)
 
-    def _read(self, query: Any, kind: type[T]) -> list[T]:
-        with self._engine.connect() as connection:
-            return [decode(record, kind) for record in connection.scalars(query)]
-
-    def _prepare(self) -> None:
-        if self._engine.dialect.name == "sqlite":
-            event.listen(self._engine, "connect", _write_ahead)
-
-
-def _options(url: str) -> dict[str, Any]:
-    """A database in memory is one connection's: all threads share it."""
-    if url in ("sqlite://", "sqlite:///:memory:"):
-        return {"poolclass": StaticPool, "connect_args": {"check_same_thread": False}}
-    return {}
-
-
-def _write_ahead(connection: Any, _: Any) -> None:
-    """Readers do not wait for the writer."""
-    connection.execute("PRAGMA journal_mode=WAL")
-    connection.execute("PRAGMA synchronous=NORMAL")
-    connection.execute("PRAGMA busy_timeout=5000")
-
-
-def _upsert(engine: Engine, table: Table, key: str) -> Any:
-    dialect: Any = postgresql if engine.dialect.name == "postgresql" else sqlite
-    insert = dialect.insert(table)
-    changed = {c.name: insert.excluded[c.name] for c in table.columns if c.name != key}
-    return insert.on_conflict_do_update(
-        index_elements=[key], set_=changed, where=table.c.version <= insert.excluded.version
-    )
+    @asynccontextmanager
+    async def _write(self) -> AsyncIterator[AsyncConnection]:
+        async with self._turn, self._writer.begin() as connection:
+            if connection.dialect.name == "postgresql":
+                await connection.execute(text(f"SELECT pg_advisory_xact_lock({database.LOCK})"))
+            yield connection

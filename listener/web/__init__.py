@@ -1,5 +1,8 @@
-"""The live page: alerts with their reasons, brand risk, fit."""
+"""The live page: inbox, brand, fit, mentions, health, and the API under them."""
 
 from listener.web.app import create_app
+from listener.web.events import Change, Hub
+from listener.web.identity import Access, read_tokens
+from listener.web.site import Site
 
-__all__ = ["create_app"]
+__all__ = ["Access", "Change", "Hub", "Site", "create_app", "read_tokens"]

@@ -1,93 +1,50 @@
-"""Routes of the page, its fragment, its live updates and its JSON."""
+"""The web application over a read model: API, pages, live updates."""
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
-import msgspec
 from fastapi import FastAPI, Request, Response
-from fastapi.responses import HTMLResponse, StreamingResponse
+from fastapi.responses import PlainTextResponse
 from fastapi.staticfiles import StaticFiles
-from jinja2 import Environment, FileSystemLoader, select_autoescape
 
-from listener.store import Store
-from listener.web.view import page
+from listener import __version__
+from listener.web import api, api_figures, pages
+from listener.web.problems import handle_problems
+from listener.web.site import SafeHeaders, Site
 
 HERE: Final = Path(__file__).parent
-HEARTBEAT_SECONDS: Final = 15.0
-LOOK_SECONDS: Final = 0.5
-POLICY: Final = "default-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'"
+ABOUT: Final = (
+    "What Listener knows: alerts and what is done with them, mentions, brand risk, fit. Show a "
+    "token as Authorization: Bearer …; in a browser's session changes carry the header "
+    "X-CSRF-Token, which /api/v1/me tells."
+)
 
 
-def create_app(store: Store, *, title: str = "Listener", closing: asyncio.Event) -> FastAPI:
-    """The page over a read model. `closing` ends the open event streams: a stop is quick."""
-    app = FastAPI(title=title, docs_url=None, redoc_url=None)
-    templates = Environment(
-        loader=FileSystemLoader(HERE / "templates"), autoescape=select_autoescape(default=True)
+def create_app(site: Site) -> FastAPI:
+    """Everything that a browser or a script may ask of this read model."""
+    app = FastAPI(
+        title="Listener",
+        version=__version__,
+        description=ABOUT,
+        openapi_url="/api/v1/openapi.json",
+        docs_url=None,
+        redoc_url=None,
     )
+    app.state.site = site
+    app.state.templates = pages.make_templates()
     app.mount("/static", StaticFiles(directory=HERE / "static"), name="static")
-
-    async def render(name: str) -> HTMLResponse:
-        content = await asyncio.to_thread(page, store)
-        return HTMLResponse(templates.get_template(name).render(title=title, **content))
-
-    @app.middleware("http")
-    async def guard(
-        request: Request, proceed: Callable[[Request], Awaitable[Response]]
-    ) -> Response:
-        response = await proceed(request)
-        response.headers["Content-Security-Policy"] = POLICY
-        response.headers["X-Content-Type-Options"] = "nosniff"
-        response.headers["Referrer-Policy"] = "no-referrer"
-        return response
-
-    @app.get("/", response_class=HTMLResponse)
-    async def home() -> HTMLResponse:
-        return await render("page.html")
-
-    @app.get("/fragment", response_class=HTMLResponse)
-    async def fragment() -> HTMLResponse:
-        return await render("content.html")
-
-    @app.get("/events")
-    async def events() -> StreamingResponse:
-        return StreamingResponse(changes(store, closing), media_type="text/event-stream")
-
-    @app.get("/api/alerts")
-    async def alerts() -> Response:
-        return _json(await asyncio.to_thread(store.open_alerts))
-
-    @app.get("/api/brands")
-    async def brands() -> Response:
-        return _json(await asyncio.to_thread(store.brands))
-
-    @app.get("/api/fit")
-    async def fit() -> Response:
-        return _json(await asyncio.to_thread(store.signals))
-
-    @app.get("/healthz")
-    async def health() -> Response:
-        return _json(await asyncio.to_thread(store.counts))
-
+    app.include_router(api.router)
+    app.include_router(api_figures.router)
+    app.include_router(pages.router)
+    app.add_api_route("/healthz", _alive, include_in_schema=False)
+    handle_problems(app, app.state.templates)
+    app.add_middleware(SafeHeaders)
     return app
 
 
-async def changes(store: Store, closing: asyncio.Event) -> AsyncIterator[str]:
-    """Server-sent events: one with the revision whenever the read model has changed."""
-    seen, silent = -1, 0.0
-    while not closing.is_set():
-        if store.revision != seen:
-            seen, silent = store.revision, 0.0
-            yield f"event: changed\ndata: {seen}\n\n"
-        elif silent >= HEARTBEAT_SECONDS:
-            silent = 0.0
-            yield ": still here\n\n"
-        await asyncio.sleep(LOOK_SECONDS)
-        silent += LOOK_SECONDS
-
-
-def _json(content: Any) -> Response:
-    return Response(msgspec.json.encode(content), media_type="application/json")
+async def _alive(request: Request) -> Response:
+    """For probes: the database answers. Tells nothing else."""
+    await request.app.state.site.store.ledger.offsets()
+    return PlainTextResponse("ok")

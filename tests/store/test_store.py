@@ -1,53 +1,291 @@
+"""The read model's contract, on SQLite and on PostgreSQL."""
+
+from __future__ import annotations
+
 import random
+from collections.abc import AsyncIterator, Iterator
+from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
+import msgspec
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from listener.errors import SettingsError
-from listener.store import Store
+from listener.errors import InputError, SettingsError
+from listener.records import BrandRisk, Forget, Incident, Interval, Link, Linked
+from listener.store import AlertFilter, AlertGone, MentionFilter, Received, Retention, Store
 from tests.alerts import alert
-from tests.worlds import linked
+from tests.databases import cleared, postgresql
+from tests.worlds import NOW, labels, linked
 
 
-@given(order=st.permutations(list(range(1, 6))), size=st.integers(1, 3))
-def test_the_newest_version_wins_in_any_order(order: list[int], size: int) -> None:
+@pytest.fixture(scope="session")
+def server() -> Iterator[str]:
+    with postgresql() as url:
+        yield url
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+async def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path}/model.db"
+    return await cleared(request.getfixturevalue("server"))
+
+
+@pytest.fixture
+async def store(url: str) -> AsyncIterator[Store]:
+    opened = await Store.open(url)
+    yield opened
+    await opened.close()
+
+
+class Feed:
+    """Numbers records as a topic does."""
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+        self.next = 0
+
+    async def __call__(self, *records: object) -> None:
+        received = [
+            Received("t", 0, self.next + i, 1000 + self.next + i, b"k", record)
+            for i, record in enumerate(records)
+        ]
+        self.next += len(records)
+        await self.store.take(received, {("t", 0): self.next})
+
+
+@pytest.fixture
+def feed(store: Store) -> Feed:
+    return Feed(store)
+
+
+async def texts(store: Store, **wanted: Any) -> list[str]:
+    page = await store.mentions.find(MentionFilter(**wanted))
+    return [msgspec.json.decode(item, type=Linked).mention.text for item in page.items]
+
+
+async def ids(store: Store, **wanted: Any) -> list[str]:
+    return [a.alert_id for a in (await store.alerts.find(AlertFilter(**wanted))).items]
+
+
+async def test_the_newest_version_of_an_alert_wins_in_any_order(store: Store, feed: Feed) -> None:
     """A replay, and late writers, never bring an old state back."""
-    store = Store("sqlite://")
-    versions = [alert(version=n, snippet=f"v{n}") for n in order]
-    for start in range(0, len(versions), size):
-        store.put_alerts(versions[start : start + size])
-    store.put_alerts(random.Random(0).sample(versions, 2))
-    assert [a.snippet for a in store.open_alerts()] == ["v5"]
-    store.close()
+    versions = [alert(version=n, snippet=f"v{n}") for n in range(1, 6)]
+    random.Random(7).shuffle(versions)
+    await feed(*versions[:2])
+    await feed(*versions[2:], versions[0])
+    found = await store.alerts.get("a1")
+    assert found is not None
+    assert msgspec.json.decode(found.record)["snippet"] == "v5"
 
 
-def test_open_alerts_come_most_pressing_first_and_resolved_ones_not_at_all() -> None:
-    """The inbox's order."""
-    store = Store("sqlite://")
-    store.put_alerts(
-        [alert("a", priority="P3"), alert("b", priority="P1"), alert("c", state="resolved")]
+async def test_alerts_come_by_priority_then_due_time_page_by_page(store: Store, feed: Feed) -> None:
+    """The inbox's order; a page that is asked for later does not shift."""
+    due = {"a": 3, "b": 1, "c": 2}
+    await feed(
+        *(alert(name, due_at=NOW + timedelta(hours=h)) for name, h in due.items()),
+        alert("d", priority="P1"),
+        alert("e", state="resolved", resolved_at=NOW),
     )
-    assert [a.alert_id for a in store.open_alerts()] == ["b", "a"]
-    assert store.counts()["open_alerts"] == 2
-    store.close()
+    first = await store.alerts.find(AlertFilter(), limit=2)
+    assert [a.alert_id for a in first.items] == ["d", "b"]
+    await feed(alert("f", priority="P1"))
+    second = await store.alerts.find(AlertFilter(), cursor=first.next, limit=2)
+    assert [a.alert_id for a in second.items] == ["c", "a"]
+    assert second.next is None
+    assert await ids(store, state="closed") == ["e"]
+    assert (await store.alerts.counts())["all"] == 5
+    with pytest.raises(InputError, match="cursor"):
+        await store.alerts.find(AlertFilter(), cursor="bm9uc2Vuc2U")
 
 
-def test_a_mention_that_comes_twice_is_seen_once(tmp_path: Path) -> None:
-    """Upserts by id; what was written is there after a restart."""
-    url = f"sqlite:///{tmp_path}/model.db"
-    store = Store(url)
-    before = store.revision
-    store.put_mentions([linked(1), linked(1), linked(2)])
-    assert store.revision > before
-    store.close()
-    again = Store(url)
-    assert {m.mention.mention_id for m in again.mentions()} == {"x:1", "x:2"}
-    again.close()
+async def test_alerts_are_chosen_by_what_they_and_their_messages_have(
+    store: Store, feed: Feed
+) -> None:
+    """Brand, issue, channel, receiver, assignee; a tombstone takes an alert away."""
+    await feed(
+        linked(1, channel="support"),
+        alert("a", receivers=("desk",), assignee="ann"),
+        alert("b", brand="Bolt", issue="outage", evidence=("x:2",)),
+    )
+    assert await ids(store, channel="support") == ["a"]
+    assert await ids(store, receiver="desk") == ["a"]
+    assert await ids(store, assignee="ann", brand="Acme") == ["a"]
+    assert await ids(store, issue="outage") == ["b"]
+    await feed(AlertGone("a"))
+    assert await ids(store) == ["b"]
 
 
-def test_a_bad_url_names_the_setting_and_the_remedy() -> None:
+async def test_an_alert_is_unread_until_it_is_seen_and_again_when_it_presses_more(
+    store: Store, feed: Feed
+) -> None:
+    """More evidence does not make it unread; a higher priority does."""
+    await feed(alert(priority="P3"))
+    await store.mark_seen(actor="ann", alert_id="a1")
+    await feed(alert(priority="P3", version=2))
+    assert (await store.alerts.counts(actor="ann"))["unread"] == 0
+    assert (await store.alerts.counts(actor="bob"))["unread"] == 1
+    await feed(alert(priority="P1", version=3))
+    assert (await store.alerts.counts(actor="ann"))["unread"] == 1
+
+
+async def test_search_finds_words_in_any_script_newest_first(store: Store, feed: Feed) -> None:
+    """All words must be there; a star ends the beginning of one; signs are harmless."""
+    await feed(
+        linked(1, text="The router, is on FIRE!", at=NOW),
+        linked(2, text="router fine now", at=NOW + timedelta(hours=1)),
+        linked(3, text="Интернет не работает https://norvia.example/router-x"),
+    )
+    assert (await texts(store, q="router"))[0] == "router fine now"
+    assert len(await texts(store, q="router")) == 3
+    assert await texts(store, q="fire ROUTER") == ["The router, is on FIRE!"]
+    assert await texts(store, q="rout* fin*") == ["router fine now"]
+    assert len(await texts(store, q="интернет")) == 1
+    for harmless in ('"', "'; --", "a & b | !", "NEAR(", "***", "\\", ":*"):
+        await texts(store, q=harmless)
+
+
+async def test_mentions_are_pages_of_filters_and_ranges(store: Store, feed: Feed) -> None:
+    """Cursor after cursor gives each once, newest first."""
+    await feed(
+        *(linked(n, text=f"m{n}", at=NOW + timedelta(minutes=n)) for n in range(10)),
+        linked(20, text="other", brands=("Bolt",), judged=labels(issue="outage")),
+    )
+    found, cursor = [], None
+    while True:
+        page = await store.mentions.find(MentionFilter(brand="Acme"), cursor=cursor, limit=4)
+        found += [msgspec.json.decode(r, type=Linked).mention.text for r in page.items]
+        cursor = page.next
+        if cursor is None:
+            break
+    assert found == [f"m{n}" for n in reversed(range(10))]
+    assert await texts(store, issue="outage") == ["other"]
+    since = (NOW + timedelta(minutes=8)).timestamp()
+    assert await texts(store, since=since) == ["m9", "m8"]
+
+
+async def test_what_comes_again_counts_once_and_what_changes_moves(
+    store: Store, feed: Feed
+) -> None:
+    """The hours' volumes are those of the mentions, whatever comes twice or is judged anew."""
+    await feed(linked(1), linked(1), linked(2))
+    await feed(linked(1), linked(2, judged=labels(issue="outage")))
+    at = NOW.timestamp()
+    found = await store.figures.volumes(since=at, until=at, brand="Acme")
+    assert sorted((v.issue, v.mentions) for v in found) == [("billing", 1), ("outage", 1)]
+    assert await store.mentions.count() == 2
+
+
+async def test_offsets_move_with_the_data_and_what_was_taken_is_skipped(store: Store) -> None:
+    """Two processes may read the same topics: each record is applied once."""
+    one = Received("t", 0, 4, 1, None, alert(version=9, snippet="first"))
+    await store.take([one], {("t", 0): 5})
+    again = Received("t", 0, 4, 1, None, alert(version=9, snippet="again"))
+    await store.take([again], {("t", 0): 5})
+    found = await store.alerts.get("a1")
+    assert found is not None
+    assert b"first" in found.record
+    assert await store.ledger.offsets() == {("t", 0): 5}
+    await store.rewind(("t", 0))
+    assert await store.ledger.offsets() == {}
+
+
+async def test_a_failure_leaves_neither_data_nor_offset(store: Store) -> None:
+    """Both or neither."""
+    good = Received("t", 0, 1, 1, None, linked(1))
+    broken = msgspec.structs.replace(alert(), alert_id=None)
+    with pytest.raises(Exception, match="alert_id"):
+        await store.take([good, Received("t", 0, 2, 1, None, broken)], {("t", 0): 3})
+    assert await store.mentions.count() == 0
+    assert await store.ledger.offsets() == {}
+
+
+def risk(brand: str = "Acme", minutes: int = 0, **changes: Any) -> BrandRisk:
+    fields: dict[str, Any] = {
+        "brand": brand,
+        "at": NOW + timedelta(minutes=minutes),
+        "brand_risk": float(minutes),
+        "burn": {"1h": 1.0, "24h": 1.0},
+        "significance": {},
+        "mentions_24h": 9,
+        "negative_share": 0.5,
+        "negative_interval": Interval(low=0.4, high=0.6),
+    }
+    return BrandRisk(**(fields | changes))
+
+
+async def test_figures_have_a_history_of_steps_and_incidents(store: Store, feed: Feed) -> None:
+    """Of each five minutes the last is kept; an incident is known by its newest figures."""
+    burst = Incident(incident_id="i1", kind="page", started_at=NOW, peak_burn=14.0)
+    over = msgspec.structs.replace(burst, ended_at=NOW + timedelta(hours=1))
+    await feed(risk(), risk(minutes=1), risk(minutes=6, incident=burst))
+    await feed(risk(minutes=90, incident=over), risk("Bolt"))
+    span = {"since": NOW.timestamp(), "until": NOW.timestamp() + 7200}
+    assert len(await store.figures.history("Acme", step=300, **span)) == 3
+    assert len(await store.figures.history("Acme", step=3600, **span)) == 2
+    assert list(await store.figures.brands()) == ["Acme", "Bolt"]
+    assert [i.peak for i in await store.figures.incidents("Acme", **span)] == [14.0]
+
+
+async def test_forgotten_text_is_gone_from_tables_search_alerts_and_disk(
+    url: str, store: Store, feed: Feed, tmp_path: Path
+) -> None:
+    """By message, author or customer, also where the deletion came first."""
+    known = Link(customer_id="c1", tier="T2", probability=1.0)
+    await feed(
+        linked(1, text="xylophonic secret", link=known),
+        alert(snippet="xylophonic secret", evidence=("x:1",), link=known),
+    )
+    await feed(Forget(mention_id="x:1", reason="deleted", requested_at=NOW))
+    await store.scrub()
+    assert await texts(store, q="xylophonic") == []
+    found = await store.alerts.get("a1")
+    assert found is not None
+    assert b"xylophonic" not in found.record
+    if url.startswith("sqlite"):
+        held = b"".join(path.read_bytes() for path in tmp_path.glob("model.db*"))
+        assert b"xylophonic" not in held
+    await feed(linked(1, text="again"), alert(version=2, snippet="xylophonic", evidence=("x:1",)))
+    assert await texts(store) == []
+    again = await store.alerts.get("a1")
+    assert again is not None
+    assert b"xylophonic" not in again.record
+    await feed(linked(3, text="theirs"), alert("a3", evidence=("x:3",)))
+    await feed(Forget(author="x:ann", reason="erased", requested_at=NOW))
+    assert await texts(store) == []
+    gone = await store.alerts.get("a3")
+    assert gone is not None
+    assert b"x:ann" not in gone.record
+
+
+async def test_retention_counts_back_from_the_newest_message(store: Store, feed: Feed) -> None:
+    """So that a replay of an old year is not swept away at once."""
+    await feed(linked(1, text="old", at=NOW - timedelta(days=40)), linked(2, text="new"))
+    await store.prune(Retention(mentions=30), now=NOW + timedelta(days=400))
+    assert await texts(store) == ["new"]
+
+
+async def test_a_rebuild_empties_what_came_from_topics_only(store: Store, feed: Feed) -> None:
+    """Who did what stays."""
+    await feed(linked(1), alert())
+    await store.note(at=NOW, actor="ann", role="support", what="resolve", target="a1")
+    await store.empty()
+    assert await store.mentions.count() == 0
+    assert await store.ledger.offsets() == {}
+    assert [deed.actor for deed in (await store.ledger.deeds()).items] == ["ann"]
+
+
+@pytest.mark.parametrize(
+    "bad", ["nonsense", "mysql://x/y", "sqlite://", "sqlite:////no/such/dir/x"]
+)
+async def test_a_bad_url_names_the_setting_and_the_remedy(bad: str) -> None:
     """Never a bare traceback."""
     with pytest.raises(SettingsError, match="LISTENER_DATABASE"):
-        Store("nonsense")
+        await Store.open(bad)
+
+
+async def test_a_password_is_never_told() -> None:
+    with pytest.raises(SettingsError) as caught:
+        await Store.open("postgresql://u:hunter2@127.0.0.1:1/x")
+    assert "hunter2" not in str(caught.value)

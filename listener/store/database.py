@@ -1,0 +1,94 @@
+"""Connections to the read model's database, and its migrations."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Final
+
+from alembic import command
+from alembic.config import Config
+from sqlalchemy import Connection, Engine, event
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError, NoSuchModuleError
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+
+from listener.errors import SettingsError
+
+DRIVERS: Final = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+asyncpg"}
+READERS: Final = 8
+BUSY_SECONDS: Final = 10
+LOCK: Final = 7_315_503
+"""Number of PostgreSQL's advisory lock under which a read model is written and migrated."""
+
+
+def read_url(text: str) -> URL:
+    """The URL with an asynchronous driver. Raises SettingsError; never tells the password."""
+    try:
+        url = make_url(text)
+    except ArgumentError:
+        raise refused(text, "not a database URL") from None
+    driver = DRIVERS.get(url.get_backend_name())
+    if driver is None:
+        raise refused(text, "neither SQLite nor PostgreSQL")
+    if driver.startswith("sqlite") and url.database in (None, "", ":memory:"):
+        raise refused(text, "several connections cannot share a database in memory")
+    return url.set(drivername=driver)
+
+
+def refused(text: str, why: object) -> SettingsError:
+    shown = text.partition("@")[2] or text
+    return SettingsError(
+        f"LISTENER_DATABASE={shown}: cannot be used ({why}); give an URL such as "
+        "sqlite:///listener.db or postgresql://user:password@host/name"
+    )
+
+
+def connect(url: URL, *, writes: bool) -> AsyncEngine:
+    """An engine for reading, or for the one writer.
+
+    Raises SettingsError where the driver is not installed.
+    """
+    try:
+        if url.get_backend_name() == "postgresql":
+            return create_async_engine(url, pool_size=2 if writes else READERS, pool_pre_ping=True)
+        engine = create_async_engine(
+            url, pool_size=1 if writes else READERS, connect_args={"timeout": BUSY_SECONDS}
+        )
+    except (ImportError, NoSuchModuleError) as error:
+        raise refused(str(url), f"{error}; pip install 'listener[postgres]'") from None
+    _prepare_sqlite(engine.sync_engine, writes=writes)
+    return engine
+
+
+def _prepare_sqlite(engine: Engine, *, writes: bool) -> None:
+    event.listen(engine, "connect", _pragmas)
+    # A writer that begins as a reader could not become one while another writes.
+    begin = "BEGIN IMMEDIATE" if writes else "BEGIN"
+    event.listen(engine, "begin", lambda connection: connection.exec_driver_sql(begin))
+
+
+def _pragmas(connection: Any, _: Any) -> None:
+    connection.isolation_level = None
+    cursor = connection.cursor()
+    cursor.execute("PRAGMA journal_mode=WAL")
+    cursor.execute("PRAGMA synchronous=NORMAL")
+    cursor.execute("PRAGMA secure_delete=ON")
+    cursor.execute("PRAGMA cache_size=-65536")
+    cursor.close()
+
+
+def upgrade(connection: Connection) -> None:
+    """Brings the tables up to the newest revision."""
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    config.attributes["connection"] = connection
+    if connection.dialect.name == "postgresql":
+        connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({LOCK})")
+    command.upgrade(config, "head")
+
+
+def checkpoint(connection: Connection) -> None:
+    """Empties SQLite's write-ahead log; not possible inside a transaction."""
+    cursor = connection.connection.cursor()
+    cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    cursor.close()
