@@ -78,6 +78,7 @@ def _cells(
     *,
     now: datetime,
 ) -> Iterator[Cell]:
+    weights = _weights(band, policy, now=now)
     for (segment, at), n in sorted(population.items()):
         if at != band or n < policy.min_customers:
             continue
@@ -89,31 +90,34 @@ def _cells(
             dimension,
             band,
             # More events than customers would be a rate above 1: a customer counts at most once.
-            min(_weighted(tally.mass, band, policy, now=now), float(n)),
-            _weighted(tally.square, band, policy, now=now, power=2),
+            min(_weighted(tally.mass, weights), float(n)),
+            _weighted(tally.square, weights, power=2),
             n,
-            _recent(heard.mass, band, now=now),
-            _weighted(tally.censored, band, policy, now=now),
+            _weighted(heard.mass, weights, power=0),
+            _weighted(tally.censored, weights),
             tuple(tally.evidence),
         )
 
 
-def _weighted(
-    mass: Mapping[int, float], band: str, policy: FitPolicy, *, now: datetime, power: int = 1
-) -> float:
-    """Σ (w·q·r)^power with w = 2^(−age / half-life), as long as a customer stays in the band."""
+def _weights(band: str, policy: FitPolicy, *, now: datetime) -> dict[int, float]:
+    """Day → w = 2^(−age / half-life), for as long as a customer stays in the band."""
     today = now.timestamp() / DAY_SECONDS
-    total = 0.0
-    for day, part in sorted(mass.items()):
+    found = {}
+    for day in range(int(today) - STAYS[band] - 1, int(today) + 2):
         age = max(today - day - 0.5, 0.0)
         if age <= STAYS[band]:
-            total += part * exp2(-power * age / policy.half_life_days)
-    return max(total, 0.0)
+            found[day] = exp2(-age / policy.half_life_days)
+    return found
 
 
-def _recent(mass: Mapping[int, float], band: str, *, now: datetime) -> float:
-    oldest = now.timestamp() / DAY_SECONDS - STAYS[band]
-    return sum(part for day, part in mass.items() if day + 0.5 >= oldest)
+def _weighted(mass: Mapping[int, float], weights: Mapping[int, float], *, power: int = 1) -> float:
+    """Σ w^power · mass."""
+    total = 0.0
+    for day, part in mass.items():
+        weight = weights.get(day)
+        if weight is not None:
+            total += part * weight**power
+    return max(round(total, 9), 0.0)
 
 
 def _compare(cells: list[Cell], policy: FitPolicy, *, now: datetime) -> list[FitSignal]:

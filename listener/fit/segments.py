@@ -14,6 +14,7 @@ from listener.records import FitEvidence, IncidentWindow
 DAY_SECONDS: Final = 86_400.0
 EVIDENCE: Final = 10
 RECENT: Final = 1_000
+"""Events of a segment that an incident may still excuse; a quarter more before they are sifted."""
 RECENT_SECONDS: Final = int(3 * DAY_SECONDS)
 """For so long an incident that is found later can still excuse an event."""
 WINDOWS: Final = 20
@@ -124,8 +125,10 @@ def _is_excused(brand: str | None, at: int, windows: SegmentState) -> bool:
 
 def _remember(event: Recent, state: SegmentState) -> None:
     state.recent.append(event)
-    if len(state.recent) > RECENT or state.recent[0].at < event.at - RECENT_SECONDS:
-        state.recent = [e for e in state.recent if e.at >= event.at - RECENT_SECONDS][-RECENT:]
+    # Now and then, not each time: it goes through all of them.
+    if len(state.recent) >= RECENT + RECENT // 4:
+        oldest = event.at - RECENT_SECONDS
+        state.recent = [e for e in state.recent if e.at >= oldest][-RECENT:]
 
 
 def _forget(tally: Tally, key: str, *, newest: int, policy: FitPolicy) -> None:
