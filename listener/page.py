@@ -62,6 +62,7 @@ async def serve_page(
                 explainer=explainer if settings.web_explain else None,
                 progress=projection,
                 versions={"listener": __version__, "model": settings.model},
+                rules=rules_of(policy),
             )
             server = _Server(create_app(site), listening)
             ready(f"http://{settings.web_host}:{listening.getsockname()[1]}")
@@ -92,6 +93,13 @@ def access_of(settings: Settings) -> Access:
             "set one of them, or bind 127.0.0.1"
         )
     return access
+
+
+def rules_of(policy: Policy) -> dict[str, float]:
+    """Thresholds that pages name beside a figure."""
+    brand, alerts = policy.brand, policy.escalation
+    burn = {"1h": brand.page_fast, "6h": brand.page_slow, "3d": brand.ticket}
+    return burn | {"p2": alerts.p2, "p3": alerts.p3}
 
 
 async def rebuild(settings: Settings) -> None:

@@ -52,6 +52,8 @@ mentions = Table(
     Column("record", LargeBinary, nullable=False),
     Index("mentions_brand", "brand", "id"),
     Index("mentions_issue", "issue", "id"),
+    Index("mentions_sentiment", "sentiment", "id"),
+    Index("mentions_channel", "channel", "id"),
     Index("mentions_subject", "subject", "id"),
     Index("mentions_author", "author", "id"),
     Index("mentions_customer", "customer_id", "id"),

@@ -46,6 +46,8 @@ class Site(msgspec.Struct, frozen=True, kw_only=True):
     explainer: Explainer | None = None
     progress: Progress | None = None
     versions: Mapping[str, str] = msgspec.field(default_factory=dict)
+    rules: Mapping[str, float] = msgspec.field(default_factory=dict)
+    """Thresholds of the policy, to be named beside a figure: scores `p2`, `p3`; burn by window."""
     reads: Limit = msgspec.field(default_factory=lambda: Limit(rate=100, burst=300))
     writes: Limit = msgspec.field(default_factory=lambda: Limit(rate=5, burst=60))
     logins: Limit = msgspec.field(default_factory=lambda: Limit(rate=0.2, burst=10))

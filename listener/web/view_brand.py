@@ -50,6 +50,10 @@ async def brand_figures(site: Site, brand: str, name: str) -> Json | None:
     told = await reads.volumes(
         since=since - max(hours, USUAL_DAYS * DAY) * HOUR, until=until, brand=brand
     )
+    # A brand that is heard of for a shorter time has no line of nothing before it.
+    heard = min((item.hour // step for item in told if item.mentions), default=span.first)
+    span = span._replace(first=min(max(span.first, heard), span.last))
+    since = float(span.first * step * HOUR)
     history = await reads.history(brand, since=since, until=until, step=max(step, 1) * HOUR // 3)
     incidents = await reads.incidents(brand, since=since, until=until)
     voice = await reads.volumes(since=since, until=until)

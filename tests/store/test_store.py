@@ -10,10 +10,14 @@ from typing import Any
 
 import msgspec
 import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import Connection
 
 from listener.errors import InputError, SettingsError
 from listener.records import BrandRisk, Forget, Incident, Interval, Link, Linked
 from listener.store import AlertFilter, AlertGone, MentionFilter, Received, Retention, Store
+from listener.store.tables import metadata
 from tests.alerts import alert
 from tests.databases import cleared, postgresql
 from tests.worlds import NOW, labels, linked
@@ -274,6 +278,18 @@ async def test_a_rebuild_empties_what_came_from_topics_only(store: Store, feed: 
     assert await store.mentions.count() == 0
     assert await store.ledger.offsets() == {}
     assert [deed.actor for deed in (await store.ledger.deeds()).items] == ["ann"]
+
+
+async def test_migrations_make_the_tables_that_the_code_knows(store: Store) -> None:
+    """And opening again changes nothing."""
+
+    def differences(connection: Connection) -> list[Any]:
+        found = compare_metadata(MigrationContext.configure(connection), metadata)
+        # Full-text search is each database's own and unknown to the metadata.
+        return [each for each in found if "mentions_" not in str(each) or "add" in str(each[0])]
+
+    async with store._reader.connect() as connection:
+        assert await connection.run_sync(differences) == []
 
 
 @pytest.mark.parametrize(

@@ -153,7 +153,9 @@ def clock() -> datetime:
     return NOW + timedelta(hours=1)
 
 
-def make_site(store: Store, *, access: Access | None = None, echo: bool = True) -> Site:
+def make_site(
+    store: Store, *, access: Access | None = None, echo: bool = True, **more: Any
+) -> Site:
     hub = Hub()
     return Site(
         store=store,
@@ -163,6 +165,7 @@ def make_site(store: Store, *, access: Access | None = None, echo: bool = True) 
         clock=clock,
         desk=EchoDesk(store, hub, echo=echo),
         versions={"listener": "test"},
+        **more,
     )
 
 
@@ -191,7 +194,7 @@ class Served:
 
 
 @contextmanager
-def serve(folder: Path, *, access: Access | None = None) -> Iterator[Served]:
+def serve(folder: Path, *, access: Access | None = None, **more: Any) -> Iterator[Served]:
     loop = asyncio.new_event_loop()
     threading.Thread(target=loop.run_forever, daemon=True).start()
 
@@ -199,7 +202,8 @@ def serve(folder: Path, *, access: Access | None = None) -> Iterator[Served]:
         return asyncio.run_coroutine_threadsafe(work, loop).result(60)
 
     async def made() -> Site:
-        return make_site(await Store.open(f"sqlite:///{folder}/model.db"), access=access)
+        store = await Store.open(f"sqlite:///{folder}/model.db")
+        return make_site(store, access=access, **more)
 
     site, port = run(made()), free_port()
     config = uvicorn.Config(

@@ -77,23 +77,24 @@ function paint(name, told) {
   const edge = { stroke: "transparent", points: { show: false } };
   const band = [{ series: [3, 2], fill: colour("--band") }];
   const plugins = [bursts(told.incidents)];
+  const x = { range: [told.since, Math.max(told.until, told.since + 3600)] };
   if (name === "volume") {
     const v = told.volume;
     draw(figure, [v.at, v.count, v.low, v.high, v.median], {
-      plugins, bands: band, axes: axes(amount), scales: { y: { range: (u, min, max) => [0, Math.max(max * 1.1, 4)] } },
+      plugins, bands: band, axes: axes(amount), scales: { x, y: { range: (u, min, max) => [0, Math.max(max * 1.1, 4)] } },
       series: [{}, line, edge, edge, { stroke: colour("--ink-3"), width: 1, dash: [4, 4], points: { show: false } }],
       tell: (i) => `${v.count[i]} in ${hours(v.hours)}${v.median[i] === null ? "" : `, usual ${amount(v.median[i])} (${amount(v.low[i])} to ${amount(v.high[i])})`}`,
     });
   } else if (name === "negative") {
     const n = told.negative;
     draw(figure, [n.at, n.share, n.low, n.high], {
-      plugins, bands: band, axes: axes(share), scales: { y: { range: [0, 1] } }, series: [{}, { ...line, spanGaps: true }, edge, edge],
+      plugins, bands: band, axes: axes(share), scales: { x, y: { range: [0, 1] } }, series: [{}, { ...line, spanGaps: true }, edge, edge],
       tell: (i) => (n.share[i] === null ? "nothing said" : `${share(n.share[i])} negative (${share(n.low[i])} to ${share(n.high[i])})`),
     });
   } else {
     const r = told.risk;
     draw(figure, [r.at, r.risk], {
-      plugins, axes: axes(amount), scales: { y: { range: [0, 100] } }, series: [{}, { ...line, fill: colour("--band") }],
+      plugins, axes: axes(amount), scales: { x, y: { range: [0, 100] } }, series: [{}, { ...line, fill: colour("--band") }],
       tell: (i) => `risk ${Math.round(r.risk[i])}, burn of 24 h ${amount(r.burn_24h[i])}×`,
     });
   }

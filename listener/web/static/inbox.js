@@ -157,7 +157,7 @@ document.addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey || document.querySelector("dialog[open]")) return;
   if (event.target.closest("input:not([type=checkbox]), textarea, select")) return;
   const focused = document.activeElement.closest(".item");
-  const here = picked.size ? [...picked] : [focused && box.clientWidth <= 860 ? focused.dataset.id : chosen()].filter(Boolean);
+  const here = picked.size ? [...picked] : [focused ? focused.dataset.id : chosen()].filter(Boolean);
   const keys = {
     j: () => step(1),
     k: () => step(-1),

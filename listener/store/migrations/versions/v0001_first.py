@@ -177,6 +177,8 @@ def _mentions() -> None:
     op.create_index("mentions_brand", "mentions", ["brand", "id"])
     op.create_index("mentions_customer", "mentions", ["customer_id", "id"])
     op.create_index("mentions_issue", "mentions", ["issue", "id"])
+    op.create_index("mentions_sentiment", "mentions", ["sentiment", "id"])
+    op.create_index("mentions_channel", "mentions", ["channel", "id"])
     op.create_index("mentions_subject", "mentions", ["subject", "id"])
     op.create_index("mentions_thread", "mentions", ["thread", "id"])
 
