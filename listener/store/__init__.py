@@ -1,5 +1,7 @@
 """The read model: what the web page and the API read. Rebuilt from the topics at will."""
 
+from sqlalchemy.exc import TimeoutError as StoreBusy
+
 from listener.store.alerts import AlertFilter, FoundAlert
 from listener.store.cursors import Page
 from listener.store.forgetting import Retention
@@ -16,4 +18,5 @@ __all__ = [
     "Received",
     "Retention",
     "Store",
+    "StoreBusy",
 ]

@@ -17,6 +17,7 @@ from listener.errors import SettingsError
 DRIVERS: Final = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+asyncpg"}
 READERS: Final = 8
 BUSY_SECONDS: Final = 10
+"""How long a read waits for a connection, and a write of SQLite for its turn."""
 LOCK: Final = 7_315_503
 """Number of PostgreSQL's advisory lock under which a read model is written and migrated."""
 
@@ -50,9 +51,17 @@ def connect(url: URL, *, writes: bool) -> AsyncEngine:
     """
     try:
         if url.get_backend_name() == "postgresql":
-            return create_async_engine(url, pool_size=2 if writes else READERS, pool_pre_ping=True)
+            return create_async_engine(
+                url,
+                pool_size=2 if writes else READERS,
+                pool_pre_ping=True,
+                pool_timeout=BUSY_SECONDS,
+            )
         engine = create_async_engine(
-            url, pool_size=1 if writes else READERS, connect_args={"timeout": BUSY_SECONDS}
+            url,
+            pool_size=1 if writes else READERS,
+            pool_timeout=BUSY_SECONDS,
+            connect_args={"timeout": BUSY_SECONDS},
         )
     except (ImportError, NoSuchModuleError) as error:
         raise refused(str(url), f"{error}; pip install 'listener[postgres]'") from None

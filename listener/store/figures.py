@@ -77,23 +77,35 @@ class FigureReads:
             return list(await connection.scalars(query))
 
     async def volumes(
-        self, *, since: float, until: float, brand: str | None = None
+        self, *, since: float, until: float, brand: str | None = None, step: int = 1
     ) -> list[Volume]:
-        """Mentions by hour, issue and sentiment; with `brand` None summed over issue and hour."""
+        """Mentions by each `step` hours, issue and sentiment; with `brand` None summed over all but
+        brand and sentiment."""
         v = volumes.c
-        span = (v.hour >= int(since // HOUR), v.hour <= int(until // HOUR), v.count > 0)
-        query: Any = select(v.brand, v.hour, v.issue, v.sentiment, v.count).where(*span)
+        span = (v.hour >= int(since // HOUR), v.hour <= int(until // HOUR), v["count"] > 0)
+        total = func.sum(v["count"])
+        begins = v.hour - v.hour % step
+        query: Any
         if brand is not None:
-            query = query.where(v.brand == brand).order_by(v.hour)
+            query = select(v.brand, begins, v.issue, v.sentiment, total).where(v.brand == brand)
+            query = query.group_by(v.brand, begins, v.issue, v.sentiment).order_by(begins)
         else:
-            total = func.sum(v.count)
-            query = (
-                select(v.brand, func.max(v.hour), func.max(v.issue), v.sentiment, total)
-                .where(*span)
-                .group_by(v.brand, v.sentiment)
-            )
+            query = select(v.brand, func.max(v.hour), func.max(v.issue), v.sentiment, total)
+            query = query.group_by(v.brand, v.sentiment)
         async with self._engine.connect() as connection:
-            return [Volume(*row) for row in await connection.execute(query)]
+            return [Volume(*row) for row in await connection.execute(query.where(*span))]
+
+    async def totals(self, brand: str, *, since: float, until: float, step: int) -> dict[int, int]:
+        """Mentions of a brand by the number of each `step` hours since 1970."""
+        v = volumes.c
+        begins = v.hour - v.hour % step
+        query = (
+            select(begins, func.sum(v["count"]))
+            .where(v.brand == brand, v.hour >= int(since // HOUR), v.hour <= int(until // HOUR))
+            .group_by(begins)
+        )
+        async with self._engine.connect() as connection:
+            return {hour // step: int(n) for hour, n in await connection.execute(query)}
 
     async def incidents(self, brand: str, *, since: float, until: float) -> list[Burst]:
         """Those that overlap the range, newest first."""

@@ -84,7 +84,7 @@ class MentionReads:
                 about = int(await connection.scalar(query) or 0)
                 if about > 100_000:
                     return about
-            return int(await connection.scalar(select(func.count(mentions.c.hour))) or 0)
+            return int(await connection.scalar(select(func.count()).select_from(mentions)) or 0)
 
 
 def _chosen(query: Select[Any], wanted: MentionFilter) -> Select[Any]:

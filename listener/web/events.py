@@ -36,6 +36,7 @@ class Hub:
         self._pending: dict[Change, None] = {}
         self._flushing: asyncio.TimerHandle | None = None
         self._news = asyncio.Event()
+        self._closer: asyncio.Task[None] | None = None
         self.streams = 0
 
     def publish(self, changes: Iterable[Change]) -> None:
@@ -60,6 +61,8 @@ class Hub:
         """Text of the events after `last`; `reset` where they are not known any more."""
         seen = self._resume(last)
         self.streams += 1
+        if self._closer is None:
+            self._closer = asyncio.ensure_future(self._wake(closing))
         try:
             yield FIRST
             if seen is None:
@@ -67,13 +70,20 @@ class Hub:
                 yield f"id: {self._epoch}-{seen}\nevent: reset\ndata: {{}}\n\n"
             while not closing.is_set():
                 news = self._news
-                for text in self._after(seen):
-                    yield text
+                text = "".join(self._after(seen))
                 seen = self._number
-                if not await _within(news, closing):
+                if text:
+                    yield text
+                if not await _within(news):
                     yield ": still here\n\n"
         finally:
             self.streams -= 1
+
+    async def _wake(self, closing: asyncio.Event) -> None:
+        """One for all streams: a task for each of them and each change would cost more than the
+        changes."""
+        await closing.wait()
+        self._news.set()
 
     def _resume(self, last: str | None) -> int | None:
         if last is None:
@@ -91,14 +101,11 @@ class Hub:
         return [self._sent[i][1] for i in range(len(self._sent) - missing, len(self._sent))]
 
 
-async def _within(news: asyncio.Event, closing: asyncio.Event) -> bool:
+async def _within(news: asyncio.Event) -> bool:
     """Whether there was news before the next sign of life is due."""
-    waits = [asyncio.ensure_future(event.wait()) for event in (news, closing)]
     try:
-        done, _ = await asyncio.wait(
-            waits, timeout=HEARTBEAT_SECONDS, return_when=asyncio.FIRST_COMPLETED
-        )
-        return bool(done)
-    finally:
-        for wait in waits:
-            wait.cancel()
+        async with asyncio.timeout(HEARTBEAT_SECONDS):
+            await news.wait()
+    except TimeoutError:
+        return False
+    return True

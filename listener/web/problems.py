@@ -15,6 +15,7 @@ from jinja2 import Environment
 from starlette.exceptions import HTTPException
 
 from listener.errors import BrokerError, InputError
+from listener.store import StoreBusy
 from listener.web.site import visitor
 
 logger = logging.getLogger(__name__)
@@ -63,6 +64,9 @@ def handle_problems(app: FastAPI, templates: Environment) -> None:
             request, 503, "the broker does not answer; try again", {"Retry-After": "5"}
         )
 
+    async def busy(request: Request, error: Exception) -> Response:
+        return await answer(request, 503, "too much is asked at once", {"Retry-After": "5"})
+
     async def failed(request: Request, error: Exception) -> Response:
         logger.error("%s %s failed", request.method, request.url.path, exc_info=error)
         return await answer(request, 500, "that failed on our side; it is in the log")
@@ -71,4 +75,5 @@ def handle_problems(app: FastAPI, templates: Environment) -> None:
     app.add_exception_handler(RequestValidationError, wrong)
     app.add_exception_handler(InputError, refused)
     app.add_exception_handler(BrokerError, away)
+    app.add_exception_handler(StoreBusy, busy)
     app.add_exception_handler(Exception, failed)

@@ -16,6 +16,7 @@ from listener.ports import Clock, Desk, Explainer, Progress
 from listener.store import Store
 from listener.web.events import Hub
 from listener.web.identity import Access, Identity
+from listener.web.lately import Lately
 from listener.web.limits import Limit
 
 SAFE: Final = ("GET", "HEAD", "OPTIONS")
@@ -48,6 +49,7 @@ class Site(msgspec.Struct, frozen=True, kw_only=True):
     versions: Mapping[str, str] = msgspec.field(default_factory=dict)
     rules: Mapping[str, float] = msgspec.field(default_factory=dict)
     """Thresholds of the policy, to be named beside a figure: scores `p2`, `p3`; burn by window."""
+    lately: Lately = msgspec.field(default_factory=Lately)
     reads: Limit = msgspec.field(default_factory=lambda: Limit(rate=100, burst=300))
     writes: Limit = msgspec.field(default_factory=lambda: Limit(rate=5, burst=60))
     logins: Limit = msgspec.field(default_factory=lambda: Limit(rate=0.2, burst=10))

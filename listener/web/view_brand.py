@@ -36,6 +36,12 @@ class Span(NamedTuple):
 
 
 async def brand_figures(site: Site, brand: str, name: str) -> Json | None:
+    """What `reckon` says, or said a moment ago."""
+    found: Json | None = await site.lately.get((brand, name), lambda: reckon(site, brand, name))
+    return found
+
+
+async def reckon(site: Site, brand: str, name: str) -> Json | None:
     """None where nothing is known of the brand. The range ends with the newest figures."""
     found = (await site.store.figures.brands()).get(brand)
     if found is None:
@@ -47,11 +53,11 @@ async def brand_figures(site: Site, brand: str, name: str) -> Json | None:
     span = Span(int((until - hours * HOUR) // (step * HOUR)) + 1, int(until // (step * HOUR)), step)
     since = float(span.first * step * HOUR)
     reads = site.store.figures
-    told = await reads.volumes(
-        since=since - max(hours, USUAL_DAYS * DAY) * HOUR, until=until, brand=brand
-    )
+    back = since - USUAL_DAYS * DAY * HOUR
+    counts = await reads.totals(brand, since=back, until=until, step=step)
+    told = await reads.volumes(since=since - hours * HOUR, until=until, brand=brand, step=step)
     # A brand that is heard of for a shorter time has no line of nothing before it.
-    heard = min((item.hour // step for item in told if item.mentions), default=span.first)
+    heard = min((number for number, n in counts.items() if n), default=span.first)
     span = span._replace(first=min(max(span.first, heard), span.last))
     since = float(span.first * step * HOUR)
     history = await reads.history(brand, since=since, until=until, step=max(step, 1) * HOUR // 3)
@@ -63,7 +69,7 @@ async def brand_figures(site: Site, brand: str, name: str) -> Json | None:
         "since": since,
         "until": until,
         "figures": raw(found),
-        "volume": volume_chart(told, span),
+        "volume": volume_chart(counts, span),
         "negative": negative_chart(told, span),
         "risk": risk_chart([plain(record) for record in history]),
         "incidents": [burst._asdict() for burst in incidents],
@@ -72,17 +78,15 @@ async def brand_figures(site: Site, brand: str, name: str) -> Json | None:
     }
 
 
-def volume_chart(told: Sequence[Volume], span: Span) -> Json:
+def volume_chart(counts: Mapping[int, int], span: Span) -> Json:
     """Mentions a step, and what is usual at that time of day: median, 10th and 90th percentile
     of the same step of up to 28 days before it; none with fewer than two of them."""
-    counts: Counter[int] = Counter()
-    for item in told:
-        counts[item.hour // span.hours] += item.mentions
+    steps = range(span.first, span.last + 1)
     first = min(counts, default=span.first)
-    usual = [_usual(counts, step, first, span.hours) for step in range(span.first, span.last + 1)]
+    usual = [_usual(counts, step, first, span.hours) for step in steps]
     return {
         "at": span.starts,
-        "count": [counts[step] for step in range(span.first, span.last + 1)],
+        "count": [counts.get(step, 0) for step in steps],
         "low": [each[0] if each else None for each in usual],
         "median": [each[1] if each else None for each in usual],
         "high": [each[2] if each else None for each in usual],
