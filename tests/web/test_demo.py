@@ -132,6 +132,7 @@ def test_an_alert_comes_live_and_what_is_done_comes_back(stack: Stack, browser: 
     ann.keyboard.press("s")
     ann.locator("#do-silence button.primary").click()
     expect(ann.locator("#toasts")).to_contain_text("Silenced: sent", timeout=SOON)
+    expect(ann.locator("article.alert .state")).to_have_text("Silenced", timeout=SOON)
     told = [decode(m.value, Action) for m in aside(read_topic(stack.settings, ACTIONS.name))]
     kinds = ["acknowledge", "resolve", "silence", "wrong"]
     assert sorted(action.kind for action in told) == kinds
