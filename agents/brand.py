@@ -45,14 +45,24 @@ def brand(brands: Ledger[BrandState], *, policy: BrandPolicy, mask: MaskBytes, w
             *windows(figures, before, incoming),
         ]
 
+    def again(done: list[tuple[Incoming, BrandEvidence]], brand: str) -> None:
+        """The batch's earlier records once more, after one that failed: a brand's state is too
+        large to be kept for each of them, and failures are rare."""
+        for incoming, evidence in done:
+            if evidence.brand == brand:
+                one(incoming, evidence)
+
     async def hop(batches: Batches) -> AsyncIterator[Outcome]:
         async for batch in batches:
             outputs: list[Outgoing] = []
+            done: list[tuple[Incoming, BrandEvidence]] = []
             for incoming, evidence in step.decode(batch, outputs):
                 try:
                     outputs += one(incoming, evidence)
+                    done.append((incoming, evidence))
                 except Exception as error:  # noqa: BLE001 - no record may stop a partition
                     brands.drop(evidence.brand)
+                    again(done, evidence.brand)
                     outputs.append(step.refuse(incoming, error))
             yield Outcome(outputs, brands.written())
 

@@ -207,7 +207,11 @@ class Ledger(Generic[S]):
         topic: Topic,
         kind: type[S],
         remembered: int = 20_000,
+        snapshots: bool = True,
     ) -> None:
+        """`snapshots`: keep what earlier records of a batch did to a key, so that `drop` forgets
+        the last one only; it costs an encoding a record, too much for states of 100 kB and more."""
+        self._snapshots = snapshots
         self._table = table
         self._topic = topic
         self._kind: Any = Held[kind]  # type: ignore[valid-type]  # a type made at run time
@@ -264,7 +268,8 @@ class Ledger(Generic[S]):
         self._touched.pop(raw, None)
 
     def drop(self, key: str) -> None:
-        """Forget a change that failed half-way: what was before it counts again."""
+        """Forget a change that failed half-way: what was before it counts again; without snapshots,
+        what was before the batch."""
         raw = key.encode()
         saved = self._saved.pop(raw, None)
         if saved is not None:
@@ -293,7 +298,7 @@ class Ledger(Generic[S]):
         return records
 
     def _touch(self, key: bytes, held: Held[S]) -> None:
-        if key in self._touched:
+        if self._snapshots and key in self._touched:
             # An earlier record of the batch has changed it: that must outlive a failure of this.
             self._saved[key] = encode(held)
         self._gone.pop(key, None)

@@ -120,7 +120,7 @@ class Application:
             return preparer.prepare(self.contacts.prepared(mention))
 
         subjects = self._ledger(STATE_SUBJECTS, Subject)
-        brands = self._ledger(STATE_BRANDS, BrandState)
+        brands = self._ledger(STATE_BRANDS, BrandState, snapshots=False)
         segments = self._ledger(STATE_SEGMENTS, SegmentState)
         deliveries = self._ledger(STATE_DELIVERIES, Delivered)
         places = self._ledger(STATE_THREADS, Place)
@@ -243,9 +243,9 @@ class Application:
             await sink.close()
         self._inference.shutdown()
 
-    def _ledger(self, topic: Topic, kind: type[S]) -> Ledger[S]:
+    def _ledger(self, topic: Topic, kind: type[S], *, snapshots: bool = True) -> Ledger[S]:
         table = open_table(self.engine, topic, width=self.settings.partitions)
-        ledger: Ledger[S] = Ledger(table.data, topic=topic, kind=kind)
+        ledger: Ledger[S] = Ledger(table.data, topic=topic, kind=kind, snapshots=snapshots)
         self._ledgers.append(ledger)  # type: ignore[arg-type]  # only cleared, whatever it holds
         return ledger
 

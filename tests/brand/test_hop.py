@@ -1,6 +1,7 @@
 """The brand's hop: figures to operations, and incidents to the fit figures."""
 
 from collections.abc import AsyncIterator
+from datetime import timedelta
 
 from prometheus_client import CollectorRegistry
 
@@ -12,7 +13,7 @@ from listener.metrics import Metrics
 from listener.policy import parse_policy
 from listener.records import BrandEvidence, BrandRisk, IncidentWindow
 from listener.sources.masking import mask_bytes
-from listener.topics import BRAND_RISK, FIT_EVIDENCE, STATE_BRANDS
+from listener.topics import BRAND_RISK, DEAD_LETTERS, FIT_EVIDENCE, STATE_BRANDS
 from tests.brand.streams import POLICY, burst, days_of_calm, evidence
 from tests.worlds import NOW
 
@@ -20,7 +21,7 @@ END = 3 * 1440
 
 
 async def outputs(stream: list[BrandEvidence], metrics: Metrics) -> list[Outgoing]:
-    brands = Ledger({}, topic=STATE_BRANDS, kind=BrandState)
+    brands = Ledger({}, topic=STATE_BRANDS, kind=BrandState, snapshots=False)
     hop = brand(brands, policy=POLICY, mask=mask_bytes, watch=metrics.brand)
 
     async def batches() -> AsyncIterator[list[Incoming]]:
@@ -61,3 +62,33 @@ def test_rivals_are_the_competitors_where_brands_have_none_of_their_own() -> Non
     assert parse_policy(text, where="p").brand_rules.competitors == {"Acme": ("Other",)}
     own = text + "brand: {competitors: {Acme: [Third]}}\n"
     assert parse_policy(own, where="p").brand_rules.competitors == {"Acme": ("Third",)}
+
+
+async def test_a_record_that_fails_takes_nothing_of_its_batch_with_it() -> None:
+    """The earlier ones count, and the later ones; the state is as if it had not come."""
+    good = [evidence(n, n * 5) for n in range(6)]
+    bad = evidence(99, 500)
+
+    def watch(risk: BrandRisk) -> None:
+        if risk.at > good[0].event_time + timedelta(minutes=100):
+            raise ValueError("no such figure")
+
+    states = []
+    for records in ([*good[:3], bad, *good[3:]], good):
+        table: dict[bytes, bytes] = {}
+        brands = Ledger(table, topic=STATE_BRANDS, kind=BrandState, snapshots=False)
+        hop = brand(brands, policy=POLICY, mask=mask_bytes, watch=watch)
+        batch = [
+            Incoming("t", 0, n, b"Acme", encode(part), NOW, Origin("raw.0/1", n))
+            for n, part in enumerate(records)
+        ]
+
+        async def batches(batch: list[Incoming] = batch) -> AsyncIterator[list[Incoming]]:
+            yield batch
+
+        (outcome,) = [outcome async for outcome in hop(batches())]
+        letters = [out for out in outcome.outputs if out.topic == DEAD_LETTERS.name]
+        assert len(letters) == len(records) - len(good)
+        states.append(brands.peek("Acme"))
+    assert states[0].seen == 6
+    assert encode(states[0]) == encode(states[1])
