@@ -101,8 +101,7 @@ class Lane:
     async def drain(self, *, deadline: float) -> None:
         """Forget what has not begun, and wait until what has begun is delivered.
 
-        Whatever still comes of this generation is refused: it will be read again, and if a later
-        record were processed before a forgotten one, that one would look like a repeat.
+        Whatever still comes of this generation is refused: it will be read again.
         """
         self._refused = self._engine.consumer_generation_id
         self._settled = False
@@ -126,6 +125,8 @@ class Lane:
             return
         # The message's own `tp` is aiokafka's, which Faust's consumer does not take.
         place = TP(event.message.topic, event.message.partition)
+        if not self._engine.consumer.takes(place, event.message.offset):
+            return
         queue = self._waiting.setdefault(place, deque())
         queue.append(event)
         self._arrived.set()
