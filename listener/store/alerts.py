@@ -94,13 +94,16 @@ class AlertReads:
         return {"all": total, "unread": total - sum(read for _, _, read in found)} | ranks
 
     async def choices(self) -> dict[str, list[str]]:
-        """What may be filtered by: brands and issues that alerts have, and assignees."""
+        """What may be filtered by: brands, issues, assignees and receivers that alerts have."""
         found: dict[str, list[str]] = {}
         async with self._engine.connect() as connection:
             for name in ("brand", "issue", "assignee"):
                 column = alerts.c[name]
                 values = await connection.scalars(select(column).distinct().order_by(column))
                 found[name] = [value for value in values if value]
+            told = await connection.scalars(select(alerts.c.receivers).distinct())
+            names = {name for each in told for name in each.split("|") if name}
+            found["receiver"] = sorted(names)
         return found
 
 

@@ -86,14 +86,14 @@ def _pragmas(connection: Any, _: Any) -> None:
     cursor.close()
 
 
-def upgrade(connection: Connection) -> None:
-    """Brings the tables up to the newest revision."""
+def upgrade(connection: Connection, to: str = "head") -> None:
+    """Brings the tables up to a revision."""
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
     config.attributes["connection"] = connection
     if connection.dialect.name == "postgresql":
         connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({LOCK})")
-    command.upgrade(config, "head")
+    command.upgrade(config, to)
 
 
 def checkpoint(connection: Connection) -> None:

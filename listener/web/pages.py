@@ -18,7 +18,7 @@ from listener.web.answers import Name, Range, State, Text
 from listener.web.identity import COOKIE, SESSION_SECONDS, Identity
 from listener.web.site import Site, foreign, limited, peer_of, plain, site_of, visitor, who
 from listener.web.view_brand import brand_figures
-from listener.web.view_fit import fit_view, funnel, signal_view
+from listener.web.view_fit import fit_view, funnel, nudges, signal_view
 from listener.web.view_health import health_figures, letter_view
 from listener.web.view_inbox import alert_view, link_view, mention_view, texts_of, words_view
 
@@ -170,11 +170,12 @@ async def brand_page(
 async def fit_page(
     request: Request, me: Me, band: Text | None = None, dimension: Text | None = None
 ) -> HTMLResponse:
-    figures = site_of(request).store.figures
+    site = site_of(request)
+    figures = site.store.figures
     signals = [plain(record) for record in await figures.signals()]
     return render(request, "fit.html", me, page="fit", stages=funnel(await figures.stages()),
                   advocates=await figures.people("advocate", limit=8),
-                  risky=await figures.people("at_risk", limit=8),
+                  risky=await figures.people("at_risk", limit=8), nudges=await nudges(site),
                   **fit_view(signals, band=band, dimension=dimension))  # fmt: skip
 
 

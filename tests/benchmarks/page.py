@@ -30,7 +30,8 @@ from sqlalchemy import insert, text
 from listener.records import Author
 from listener.store import AlertFilter, MentionFilter, Received, Store
 from listener.store.rows import HOUR, mention_row, subject_row
-from listener.store.tables import mentions, subjects, volumes
+from listener.store.tables import mentions, subjects
+from listener.store.writing import count
 from listener.web import Access, Change, Hub, Site, create_app
 from listener.web.limits import Limit
 from listener.web.view_brand import reckon
@@ -63,20 +64,17 @@ def message(n: int, rng: random.Random) -> Any:
 
 
 async def fill(store: Store) -> None:
-    rng, hours = random.Random(3), Counter[tuple[str, int, str, str]]()
+    rng = random.Random(3)
     people: dict[str, Any] = {}
     for start in range(0, MENTIONS, CHUNK):
         told = [message(n, rng) for n in range(start, min(start + CHUNK, MENTIONS))]
         rows = [mention_row(each, written=1) for each in told]
         people |= {each.subject: subject_row(each) for each in told}
-        hours.update((r["brand"], r["hour"], r["issue"], r["sentiment"]) for r in rows)
         async with store._write() as connection:
             await connection.execute(insert(mentions), rows)
-    names = ("brand", "hour", "issue", "sentiment")
+            await count(connection, rows, {})
     async with store._write() as connection:
         await connection.execute(insert(subjects), list(people.values()))
-        cells = [dict(zip(names, key, strict=True)) | {"count": n} for key, n in hours.items()]
-        await connection.execute(insert(volumes), cells)
     await rest(store)
     async with store._write() as connection:
         await connection.execute(text("ANALYZE"))

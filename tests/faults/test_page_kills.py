@@ -23,7 +23,7 @@ from listener.projection import KINDS, Projection
 from listener.records import Forget
 from listener.settings import Settings
 from listener.store import Store
-from listener.store.tables import PROJECTED, forgotten, offsets, volumes
+from listener.store.tables import PROJECTED, forgotten, hours, issue_hours, offsets
 from listener.topics import ALERTS, BRAND_RISK, FIT_SIGNALS, LINKED, MENTIONS
 from tests.alerts import alert
 from tests.brokers import broker, free_port
@@ -107,11 +107,11 @@ async def content(url: str) -> dict[str, Any]:
     found: dict[str, Any] = {}
     async with store._reader.connect() as connection:
         for table in PROJECTED:
-            hidden = {"id"} | ({"at"} if table is forgotten else set())
+            hidden = {"id"} | ({"at", "scrubbed"} if table is forgotten else set())
             columns = [column for column in table.columns if column.name not in hidden]
             rows = [tuple(row) for row in await connection.execute(select(*columns))]
-            if table is volumes:
-                rows = [row for row in rows if row[-1]]
+            if table in (hours, issue_hours):
+                rows = [row for row in rows if any(row[len(table.primary_key) :])]
             found[table.name] = sorted(rows, key=repr)
     await store.close()
     return found
