@@ -33,7 +33,7 @@ Sentiment = Literal["neg", "neu", "pos", "unjudged"]
 router = APIRouter(prefix="/api/v1", responses=PROBLEMS)
 
 
-def wanted_mentions(
+async def wanted_mentions(
     q: Annotated[Text | None, Query(description="Words that all occur; rout* begins with.")] = None,
     brand: Text | None = None,
     issue: Text | None = None,

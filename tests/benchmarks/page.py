@@ -1,4 +1,5 @@
-"""The page under load: `python -m tests.benchmarks.page [URL]`.
+"""The page under load: `python -m tests.benchmarks.page [URL]`; `postgresql` for the URL starts a
+server of its own.
 
 Fills a read model with a million mentions, times every query that a page makes, then serves it on
 loopback to 200 event streams and 50 requests a second for a minute. `LISTENER_BENCH_MENTIONS` and
@@ -37,6 +38,7 @@ from listener.web.limits import Limit
 from listener.web.view_brand import reckon
 from tests.alerts import alert
 from tests.brokers import free_port
+from tests.databases import postgresql
 from tests.web.pages import figure, signal
 from tests.worlds import labels, linked
 
@@ -127,7 +129,12 @@ def queries(store: Store) -> dict[str, Query]:
         "search, two words": lambda r: find(MentionFilter(q=f"word{r.randrange(4000)} router")),
         "search, word of a brand": lambda r: find(MentionFilter(q=f"word{r.randrange(4000)}",
                                                                 brand="Bolt")),
-        "search, beginning": lambda r: find(MentionFilter(q=f"word{r.randrange(100, 400)}*")),
+        "search, beginning of 11 words": lambda r: find(
+            MentionFilter(q=f"word{r.randrange(100, 400)}*")
+        ),
+        "search, beginning of 1,111 words": lambda r: find(
+            MentionFilter(q=f"word{r.randrange(1, 4)}*")
+        ),
         "brand, 24 h": lambda r: reckon(site, "Acme", "24h"),
         "brand, 7 d": lambda r: reckon(site, "Acme", "7d"),
         "brand, 28 d": lambda r: reckon(site, "Acme", "28d"),
@@ -240,6 +247,9 @@ async def main(url: str) -> None:
 if __name__ == "__main__":
     if sys.argv[1:2] == ["--serve"]:
         asyncio.run(serve(sys.argv[2], int(sys.argv[3])))
+    elif sys.argv[1:] == ["postgresql"]:
+        with postgresql() as address:
+            asyncio.run(main(address))
     elif len(sys.argv) > 1:
         asyncio.run(main(sys.argv[1]))
     else:
