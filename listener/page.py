@@ -67,7 +67,7 @@ async def serve_page(
             server = _Server(create_app(site), listening)
             ready(f"http://{settings.web_host}:{listening.getsockname()[1]}")
             keep = Retention(**msgspec.structs.asdict(policy.read_model))
-            keeping = _keep(store, projection, keep)
+            keeping = _keep(store, keep)
             await _until_stopped(server, closing, projection.run(), keeping)
         finally:
             explainer.close()
@@ -111,15 +111,14 @@ async def rebuild(settings: Settings) -> None:
         await store.close()
 
 
-async def _keep(store: Store, projection: Projection, keep: Retention) -> None:
+async def _keep(store: Store, keep: Retention) -> None:
     """Deletes what has had its time, and takes what was forgotten off the disk."""
-    scrubbed, waited = 0, PRUNE_SECONDS
+    waited = PRUNE_SECONDS
     while True:
         if waited >= PRUNE_SECONDS:
             waited = 0.0
             await store.prune(keep, now=wall_clock())
-        if projection.forgot != scrubbed:
-            scrubbed = projection.forgot
+        if await store.ledger.unscrubbed():
             await store.scrub()
         await asyncio.sleep(SCRUB_SECONDS)
         waited += SCRUB_SECONDS

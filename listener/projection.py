@@ -13,10 +13,28 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from listener.codec import decode
 from listener.errors import InvalidMessage
 from listener.feed import connected, partitions_of
-from listener.records import Alert, BrandRisk, DeadLetter, FitSignal, Forget, Linked
+from listener.records import (
+    Alert,
+    BrandRisk,
+    DeadLetter,
+    FitSignal,
+    Forget,
+    HelpOffer,
+    Linked,
+    SubjectStage,
+)
 from listener.settings import Settings
 from listener.store import AlertGone, Received, Store
-from listener.topics import ALERTS, BRAND_RISK, DEAD_LETTERS, FIT_SIGNALS, LINKED, MENTIONS
+from listener.topics import (
+    ALERTS,
+    BRAND_RISK,
+    DEAD_LETTERS,
+    FIT_SIGNALS,
+    HELP_OFFERS,
+    LINKED,
+    MENTIONS,
+    STAGES,
+)
 from listener.web import Change
 
 logger = logging.getLogger(__name__)
@@ -26,6 +44,8 @@ KINDS: Final[dict[str, Any]] = {
     BRAND_RISK.name: BrandRisk,
     FIT_SIGNALS.name: FitSignal,
     LINKED.name: Linked,
+    STAGES.name: SubjectStage,
+    HELP_OFFERS.name: HelpOffer,
     DEAD_LETTERS.name: DeadLetter,
     MENTIONS.name: Forget,
 }
@@ -47,8 +67,6 @@ class Projection:
         self._ends: dict[tuple[str, int], int] = {}
         self._next: dict[tuple[str, int], int] = {}
         self._taken: deque[tuple[float, str, int]] = deque()
-        self.forgot = 0
-        """Deletions taken since the start; what they removed may still be on the disk."""
 
     def lag(self) -> dict[str, int]:
         """Topic → records on it that are not in the read model."""
@@ -119,7 +137,6 @@ class Projection:
                 end or following[place.topic, place.partition]
             )
             self._taken.append((monotonic(), place.topic, len(some)))
-        self.forgot += sum(isinstance(item.record, Forget) for item in received)
         self._publish(changes(received))
 
 
@@ -153,6 +170,6 @@ def _change(item: Received) -> Change:
         return Change("alert", record.alert_id)
     if isinstance(record, BrandRisk):
         return Change("brand", record.brand)
-    if isinstance(record, FitSignal):
+    if isinstance(record, FitSignal | HelpOffer | SubjectStage):
         return Change("fit")
     return Change("letters") if isinstance(record, DeadLetter) else Change("mentions")

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import msgspec
-from sqlalchemy import Select, and_, func, select, tuple_
+from sqlalchemy import Select, and_, case, func, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from listener.store.cursors import Page, read_cursor, write_cursor
@@ -22,6 +22,7 @@ STATES: Final = {
     "pending": ("pending",),
 }
 """What one may ask for, and the alerts' states that it means; `all` means every one."""
+HOUR: Final = 3600.0
 RANKS: Final = {"P1": 1, "P2": 2, "P3": 3}
 
 
@@ -46,6 +47,18 @@ class FoundAlert(msgspec.Struct, frozen=True):
     handle: str | None
     stage: str | None
     unread: bool
+
+
+class Standing(NamedTuple):
+    """How many alerts of an issue stand; of them P1, past their time, due within the hour, and
+    that nobody has taken or been given."""
+
+    issue: str
+    all: int
+    urgent: int
+    late: int
+    soon: int
+    free: int
 
 
 class AlertReads:
@@ -93,15 +106,38 @@ class AlertReads:
         ranks = {f"P{rank}": n for rank, n, _ in found}
         return {"all": total, "unread": total - sum(read for _, _, read in found)} | ranks
 
+    async def overview(self, *, now: float) -> list[Standing]:
+        """Standing alerts by issue, the one with the most first. `now`: seconds since 1970."""
+        a = alerts.c
+        free = a.state.in_(("open", "reopened")) & a.assignee.is_(None)
+        query = (
+            select(
+                a.issue, func.count(), _how_many(a.rank == 1), _how_many(a.due_at < now),
+                _how_many(a.due_at.between(now, now + HOUR)), _how_many(free),
+            )
+            .where(a.state.in_(STANDING))
+            .group_by(a.issue)
+            .order_by(func.count().desc(), a.issue)
+        )  # fmt: skip
+        async with self._engine.connect() as connection:
+            return [Standing(*row) for row in await connection.execute(query)]
+
     async def choices(self) -> dict[str, list[str]]:
-        """What may be filtered by: brands and issues that alerts have, and assignees."""
+        """What may be filtered by: brands, issues, assignees and receivers that alerts have."""
         found: dict[str, list[str]] = {}
         async with self._engine.connect() as connection:
             for name in ("brand", "issue", "assignee"):
                 column = alerts.c[name]
                 values = await connection.scalars(select(column).distinct().order_by(column))
                 found[name] = [value for value in values if value]
+            told = await connection.scalars(select(alerts.c.receivers).distinct())
+            names = {name for each in told for name in each.split("|") if name}
+            found["receiver"] = sorted(names)
         return found
+
+
+def _how_many(condition: Any) -> Any:
+    return func.sum(case((condition, 1), else_=0))
 
 
 def _has_seen(actor: str) -> Any:

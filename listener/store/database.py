@@ -18,6 +18,14 @@ DRIVERS: Final = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+asyncp
 READERS: Final = 8
 BUSY_SECONDS: Final = 10
 """How long a read waits for a connection, and a write of SQLite for its turn."""
+POSTGRESQL: Final = {
+    "random_page_cost": "1.1",
+    "jit": "off",
+    "max_parallel_workers_per_gather": "0",
+}
+"""How plans are chosen: a page wants a few rows at once, of a disk without a moving head; workers
+and compilers are ready later than the answer."""
+BEGIN: Final = "BEGIN IMMEDIATE"
 LOCK: Final = 7_315_503
 """Number of PostgreSQL's advisory lock under which a read model is written and migrated."""
 
@@ -56,12 +64,18 @@ def connect(url: URL, *, writes: bool) -> AsyncEngine:
                 pool_size=2 if writes else READERS,
                 pool_pre_ping=True,
                 pool_timeout=BUSY_SECONDS,
+                connect_args={"server_settings": POSTGRESQL},
             )
         engine = create_async_engine(
             url,
             pool_size=1 if writes else READERS,
             pool_timeout=BUSY_SECONDS,
             connect_args={"timeout": BUSY_SECONDS},
+            # Each call of SQLite goes to a thread and back. A read is one statement, which needs
+            # neither a beginning nor an end: half of the calls.
+            isolation_level=None if writes else "AUTOCOMMIT",
+            skip_autocommit_rollback=not writes,
+            pool_reset_on_return="rollback" if writes else None,
         )
     except (ImportError, NoSuchModuleError) as error:
         raise refused(str(url), f"{error}; pip install 'listener[postgres]'") from None
@@ -71,9 +85,9 @@ def connect(url: URL, *, writes: bool) -> AsyncEngine:
 
 def _prepare_sqlite(engine: Engine, *, writes: bool) -> None:
     event.listen(engine, "connect", _pragmas)
-    # A writer that begins as a reader could not become one while another writes.
-    begin = "BEGIN IMMEDIATE" if writes else "BEGIN"
-    event.listen(engine, "begin", lambda connection: connection.exec_driver_sql(begin))
+    if writes:
+        # A writer that begins as a reader could not become one while another writes.
+        event.listen(engine, "begin", lambda connection: connection.exec_driver_sql(BEGIN))
 
 
 def _pragmas(connection: Any, _: Any) -> None:
@@ -86,14 +100,14 @@ def _pragmas(connection: Any, _: Any) -> None:
     cursor.close()
 
 
-def upgrade(connection: Connection) -> None:
-    """Brings the tables up to the newest revision."""
+def upgrade(connection: Connection, to: str = "head") -> None:
+    """Brings the tables up to a revision."""
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
     config.attributes["connection"] = connection
     if connection.dialect.name == "postgresql":
         connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({LOCK})")
-    command.upgrade(config, "head")
+    command.upgrade(config, to)
 
 
 def checkpoint(connection: Connection) -> None:

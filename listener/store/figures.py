@@ -2,23 +2,45 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Final, NamedTuple
 
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from listener.store.tables import BUCKET, brand_risk, fit_signals, incidents, subjects, volumes
+from listener.store.tables import (
+    BUCKET,
+    brand_risk,
+    fit_signals,
+    hours,
+    incidents,
+    issue_hours,
+    offers,
+    subjects,
+)
 
 HOUR: Final = 3600
+_PERSON: Final = select(
+    subjects.c.subject,
+    subjects.c.handle,
+    subjects.c.customer_id,
+    subjects.c.segment,
+    subjects.c.version,
+)
 
 
-class Volume(NamedTuple):
-    """Mentions of one brand in one hour (hours since 1970), issue and sentiment."""
+class Heard(NamedTuple):
+    """Mentions of a brand, and how many of them are negative."""
 
-    brand: str
-    hour: int
+    mentions: int
+    negative: int
+
+
+class IssueCount(NamedTuple):
+    """Mentions of one issue in one step (by its number since 1970)."""
+
+    step: int
     issue: str
-    sentiment: str
     mentions: int
 
 
@@ -37,6 +59,15 @@ class Person(NamedTuple):
     handle: str | None
     customer_id: str | None
     segment: str
+    at: float
+
+
+class Offer(NamedTuple):
+    """Whom to offer help, and why; `kind` is education or onboarding_call."""
+
+    customer_id: str
+    kind: str
+    reason: str
     at: float
 
 
@@ -76,36 +107,43 @@ class FigureReads:
         async with self._engine.connect() as connection:
             return list(await connection.scalars(query))
 
-    async def volumes(
-        self, *, since: float, until: float, brand: str | None = None, step: int = 1
-    ) -> list[Volume]:
-        """Mentions by each `step` hours, issue and sentiment; with `brand` None summed over all but
-        brand and sentiment."""
-        v = volumes.c
-        span = (v.hour >= int(since // HOUR), v.hour <= int(until // HOUR), v["count"] > 0)
-        total = func.sum(v["count"])
-        begins = v.hour - v.hour % step
-        query: Any
-        if brand is not None:
-            query = select(v.brand, begins, v.issue, v.sentiment, total).where(v.brand == brand)
-            query = query.group_by(v.brand, begins, v.issue, v.sentiment).order_by(begins)
-        else:
-            query = select(v.brand, func.max(v.hour), func.max(v.issue), v.sentiment, total)
-            query = query.group_by(v.brand, v.sentiment)
-        async with self._engine.connect() as connection:
-            return [Volume(*row) for row in await connection.execute(query.where(*span))]
-
-    async def totals(self, brand: str, *, since: float, until: float, step: int) -> dict[int, int]:
-        """Mentions of a brand by the number of each `step` hours since 1970."""
-        v = volumes.c
-        begins = v.hour - v.hour % step
-        query = (
-            select(begins, func.sum(v["count"]))
-            .where(v.brand == brand, v.hour >= int(since // HOUR), v.hour <= int(until // HOUR))
-            .group_by(begins)
+    async def heard(self, brand: str, *, since: float, until: float, step: int) -> dict[int, Heard]:
+        """A brand's mentions by the number of each `step` hours since 1970."""
+        h = hours.c
+        begins = h.hour - h.hour % step
+        query = select(begins, func.sum(h["count"]), func.sum(h.negative)).where(
+            h.brand == brand, *_within(h.hour, since, until)
         )
         async with self._engine.connect() as connection:
-            return {hour // step: int(n) for hour, n in await connection.execute(query)}
+            found = await connection.execute(query.group_by(begins))
+            return {hour // step: Heard(int(n), int(negative)) for hour, n, negative in found}
+
+    async def voices(self, *, since: float, until: float) -> dict[str, Heard]:
+        """Mentions of every brand, the one that most is said of first."""
+        h = hours.c
+        total = func.sum(h["count"])
+        query = select(h.brand, total, func.sum(h.negative)).where(
+            h.brand != "", *_within(h.hour, since, until)
+        )
+        query = query.group_by(h.brand).having(total > 0).order_by(total.desc(), h.brand)
+        async with self._engine.connect() as connection:
+            found = await connection.execute(query)
+            return {brand: Heard(int(n), int(negative)) for brand, n, negative in found}
+
+    async def issues(
+        self, brand: str, *, since: float, until: float, step: int
+    ) -> list[IssueCount]:
+        """A brand's mentions by each `step` hours and issue."""
+        i = issue_hours.c
+        begins = i.hour - i.hour % step
+        total = func.sum(i["count"])
+        query = select(begins, i.issue, total).where(
+            i.brand == brand, *_within(i.hour, since, until)
+        )
+        query = query.group_by(begins, i.issue).having(total > 0)
+        async with self._engine.connect() as connection:
+            found = await connection.execute(query)
+            return [IssueCount(hour // step, issue, int(n)) for hour, issue, n in found]
 
     async def incidents(self, brand: str, *, since: float, until: float) -> list[Burst]:
         """Those that overlap the range, newest first."""
@@ -131,21 +169,48 @@ class FigureReads:
         async with self._engine.connect() as connection:
             return {stage: n for stage, n in await connection.execute(query)}
 
-    async def people(self, stage: str, *, limit: int = 20) -> list[Person]:
-        """Who was last heard at a stage, newest first."""
+    async def people(
+        self,
+        stage: str,
+        *,
+        stuck: bool | None = None,
+        since: float | None = None,
+        until: float | None = None,
+        limit: int = 20,
+    ) -> list[Person]:
+        """Who was last heard at a stage, newest first; `since` and `until` bound that time."""
         s = subjects.c
-        query = (
-            select(s.subject, s.handle, s.customer_id, s.segment, s.version)
-            .where(s.stage == stage)
-            .order_by(s.version.desc())
-            .limit(limit)
-        )
+        query = _PERSON.where(s.stage == stage).order_by(s.version.desc()).limit(limit)
+        if stuck is not None:
+            query = query.where(s.stuck.is_(stuck))
+        if since is not None:
+            query = query.where(s.version >= since)
+        if until is not None:
+            query = query.where(s.version <= until)
         async with self._engine.connect() as connection:
             return [Person(*row) for row in await connection.execute(query)]
 
-    async def person(self, subject: str) -> Person | None:
+    async def customers(self, names: Sequence[str]) -> dict[str, Person]:
+        """What is known of customers, by their id."""
         s = subjects.c
-        query = select(s.subject, s.handle, s.customer_id, s.segment, s.version)
+        query = _PERSON.where(s.customer_id.in_(list(names))).order_by(s.version)
         async with self._engine.connect() as connection:
-            row = (await connection.execute(query.where(s.subject == subject))).first()
+            found = [Person(*row) for row in await connection.execute(query)]
+        return {person.customer_id: person for person in found if person.customer_id}
+
+    async def offers(self, *, since: float, limit: int = 20) -> list[Offer]:
+        """Newest first."""
+        o = offers.c
+        query = select(o.customer_id, o.kind, o.reason, o.version).where(o.version >= since)
+        async with self._engine.connect() as connection:
+            found = await connection.execute(query.order_by(o.version.desc()).limit(limit))
+            return [Offer(*row) for row in found]
+
+    async def person(self, subject: str) -> Person | None:
+        async with self._engine.connect() as connection:
+            row = (await connection.execute(_PERSON.where(subjects.c.subject == subject))).first()
         return Person(*row) if row is not None else None
+
+
+def _within(hour: Any, since: float, until: float) -> tuple[Any, ...]:
+    return hour >= int(since // HOUR), hour <= int(until // HOUR)

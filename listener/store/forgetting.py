@@ -45,6 +45,8 @@ async def forget(connection: AsyncConnection, request: Forget) -> None:
         await connection.execute(
             delete(tables.subjects).where(tables.subjects.c.subject.in_(list(subjects)))
         )
+    if kind == "customer":
+        await connection.execute(delete(tables.offers).where(tables.offers.c.customer_id == key))
     await _redact(connection, subjects, ids, person=person)
 
 
@@ -62,18 +64,23 @@ def _chosen(request: Forget) -> tuple[str, str, Select[tuple[str, str]]]:
 async def _remember(
     connection: AsyncConnection, kind: str, key: str, subjects: set[str], at: datetime
 ) -> None:
-    keys = {rows.digest(kind, key)}
+    keys = {rows.digest(kind, key): False}
     if kind != "mention":
-        keys |= {rows.digest("subject", subject) for subject in subjects}
+        # One request is one that is outstanding, whatever else goes with it.
+        keys |= {rows.digest("subject", subject): True for subject in subjects}
     dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
     insert = dialect.insert(tables.forgotten)
     upsert = insert.on_conflict_do_update(
         index_elements=["digest"],
-        set_={"at": insert.excluded["at"]},
-        where=tables.forgotten.c.at < insert.excluded["at"],
+        set_={"at": insert.excluded["at"], "scrubbed": insert.excluded["scrubbed"]},
+        where=tables.forgotten.c.at <= insert.excluded["at"],
     )
     await connection.execute(
-        upsert, [{"digest": digest, "at": at.timestamp()} for digest in sorted(keys)]
+        upsert,
+        [
+            {"digest": digest, "at": at.timestamp(), "scrubbed": scrubbed}
+            for digest, scrubbed in sorted(keys.items())
+        ],
     )
 
 
@@ -123,8 +130,10 @@ async def prune(connection: AsyncConnection, keep: Retention, *, now: datetime) 
         delete(tables.subjects).where(tables.subjects.c.version < end - keep.mentions * day),
         delete(tables.alerts).where(a.changed_at < end - keep.alerts * day),
         delete(tables.brand_risk).where(r.version < end - keep.figures * day),
+        delete(tables.offers).where(tables.offers.c.version < end - keep.mentions * day),
         delete(tables.incidents).where(i.version < end - keep.figures * day),
-        delete(tables.volumes).where(tables.volumes.c.hour < hour),
+        delete(tables.hours).where(tables.hours.c.hour < hour),
+        delete(tables.issue_hours).where(tables.issue_hours.c.hour < hour),
         delete(letters).where(letters.c.at < now.timestamp() - keep.dead_letters * day),
         delete(tables.audit).where(tables.audit.c.at < now.timestamp() - keep.audit * day),
     ):

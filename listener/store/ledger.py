@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
-from sqlalchemy import func, insert, select
+from sqlalchemy import func, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from listener.store.cursors import Page, read_cursor, write_cursor
-from listener.store.tables import alerts, audit, dead_letters, offsets, seen
+from listener.store.tables import alerts, audit, dead_letters, forgotten, offsets, seen
+
+CHUNK: Final = 500
 
 
 class Letter(NamedTuple):
@@ -28,6 +31,14 @@ class Deed(NamedTuple):
     what: str
     target: str
     detail: str
+
+
+class Outstanding(NamedTuple):
+    """Deletions whose text has left the tables and may still be on the disk, and when the first
+    of them was asked for (seconds since 1970)."""
+
+    deletes: int
+    since: float | None
 
 
 class LedgerReads:
@@ -74,6 +85,19 @@ class LedgerReads:
             [Deed(r.at, r.actor, r.role, r.what, r.target, r.detail) for r in found[:limit]], more
         )
 
+    async def unscrubbed(self) -> list[str]:
+        """Digests of deletions whose text may still be on the disk."""
+        f = forgotten.c
+        async with self._engine.connect() as connection:
+            found = await connection.scalars(select(f.digest).where(f.scrubbed.is_(False)))
+            return list(found)
+
+    async def outstanding(self) -> Outstanding:
+        f = forgotten.c
+        query = select(func.count(), func.min(f.at)).where(f.scrubbed.is_(False))
+        async with self._engine.connect() as connection:
+            return Outstanding(*(await connection.execute(query)).one())
+
     async def offsets(self) -> dict[tuple[str, int], int]:
         """The next offset of each topic's partition."""
         async with self._engine.connect() as connection:
@@ -101,6 +125,14 @@ async def note(
         "detail": detail,
     }
     await connection.execute(insert(audit).values(row))
+
+
+async def mark_scrubbed(connection: AsyncConnection, digests: Sequence[str]) -> None:
+    for start in range(0, len(digests), CHUNK):
+        some = list(digests[start : start + CHUNK])
+        await connection.execute(
+            update(forgotten).where(forgotten.c.digest.in_(some)).values(scrubbed=True)
+        )
 
 
 async def mark_seen(connection: AsyncConnection, *, actor: str, alert_id: str) -> None:

@@ -113,7 +113,7 @@ def _searched(query: Select[Any], q: str | None, dialect: str) -> Select[Any]:
         return query.where(text("1 = 0"))
     if dialect == "postgresql":
         wanted = " & ".join(f"'{word}':*" if starts else f"'{word}'" for word, starts in terms)
-        match = text("to_tsvector('simple', mentions.words) @@ to_tsquery('simple', :wanted)")
+        match = text("mentions.terms @@ to_tsquery('simple', :wanted)")
         return query.where(match.bindparams(wanted=wanted))
     fts = " ".join(f'"{word}"*' if starts else f'"{word}"' for word, starts in terms)
     joined = query.join_from(

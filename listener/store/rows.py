@@ -10,7 +10,17 @@ from typing import Any, Final, NamedTuple
 import msgspec
 
 from listener.codec import encode
-from listener.records import Alert, BrandRisk, DeadLetter, FitSignal, Incident, Link, Linked
+from listener.records import (
+    Alert,
+    BrandRisk,
+    DeadLetter,
+    FitSignal,
+    HelpOffer,
+    Incident,
+    Link,
+    Linked,
+    SubjectStage,
+)
 from listener.store.tables import BUCKET, ID_SHIFT, NO_DUE
 
 Row = dict[str, Any]
@@ -93,6 +103,29 @@ def subject_row(linked: Linked) -> Row:
         "segment": linked.standing.segment if linked.standing else "",
         "customer_id": linked.link.customer_id,
         "handle": mention.author.handle or mention.author.id,
+    }
+
+
+def stage_row(told: SubjectStage, *, written: int) -> Row:
+    """Of one who may not have been heard yet: what a message tells (`handle`) is not known."""
+    return {
+        "subject": told.subject,
+        "version": told.since.timestamp(),
+        "stage": told.stage,
+        "segment": "",
+        "customer_id": told.customer_id,
+        "handle": None,
+        "told": written,
+        "stuck": told.stuck,
+    }
+
+
+def offer_row(offer: HelpOffer) -> Row:
+    return {
+        "customer_id": offer.customer_id,
+        "version": offer.at.timestamp(),
+        "kind": offer.kind,
+        "reason": offer.reason,
     }
 
 

@@ -96,12 +96,21 @@ class Store:
     async def scrub(self) -> None:
         """Takes the last of what was deleted off the disk: out of the search index and the log on
         SQLite (its pages are overwritten as they are freed), by VACUUM on PostgreSQL."""
+        due = await self.ledger.unscrubbed()
         if self._writer.dialect.name == "postgresql":
-            async with self._writer.connect() as connection:
-                plain = await connection.execution_options(isolation_level="AUTOCOMMIT")
-                for table in ("mentions", "alerts", "subjects", "dead_letters"):
-                    await plain.execute(text(f"VACUUM {table}"))
-            return
+            await self._vacuum()
+        else:
+            await self._overwrite()
+        async with self._write() as connection:
+            await ledger.mark_scrubbed(connection, due)
+
+    async def _vacuum(self) -> None:
+        async with self._writer.connect() as connection:
+            plain = await connection.execution_options(isolation_level="AUTOCOMMIT")
+            for table in ("mentions", "alerts", "subjects", "offers", "dead_letters"):
+                await plain.execute(text(f"VACUUM {table}"))
+
+    async def _overwrite(self) -> None:
         async with self._write() as connection:
             await connection.execute(
                 text("INSERT INTO mentions_fts(mentions_fts) VALUES ('optimize')")

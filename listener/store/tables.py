@@ -1,7 +1,10 @@
 """Tables of the read model. Each row keeps its record whole, beside what is asked for.
 
 Times are seconds since 1970. `mentions.id` begins with the event time, so that one index gives
-order, pages and ranges of time; what begins it is told by `first_id`.
+order, pages and ranges of time; what begins it is told by `first_id`. `hours` and `issue_hours`
+are sums over mentions, kept in the same transaction. `subjects.told`: when the life cycle told of
+the stage, milliseconds since 1970; 0 where only messages have. `forgotten.scrubbed`:
+off the disk, too.
 """
 
 from __future__ import annotations
@@ -10,6 +13,7 @@ from typing import Final
 
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     Column,
     Float,
     Index,
@@ -19,6 +23,7 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    false,
 )
 
 ID_SHIFT: Final = 22
@@ -60,14 +65,24 @@ mentions = Table(
     Index("mentions_thread", "thread", "id"),
 )
 
-volumes = Table(
-    "volumes",
+hours = Table(
+    "hours",
+    metadata,
+    Column("brand", String, primary_key=True),
+    Column("hour", Integer, primary_key=True, autoincrement=False),
+    Column("count", Integer, nullable=False),
+    Column("negative", Integer, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+issue_hours = Table(
+    "issue_hours",
     metadata,
     Column("brand", String, primary_key=True),
     Column("hour", Integer, primary_key=True, autoincrement=False),
     Column("issue", String, primary_key=True),
-    Column("sentiment", String, primary_key=True),
     Column("count", Integer, nullable=False),
+    sqlite_with_rowid=False,
 )
 
 subjects = Table(
@@ -79,7 +94,10 @@ subjects = Table(
     Column("segment", String, nullable=False),
     Column("customer_id", String),
     Column("handle", String),
+    Column("told", BigInteger, nullable=False, server_default="0"),
+    Column("stuck", Boolean, nullable=False, server_default=false()),
     Index("subjects_stage", "stage", "version"),
+    Index("subjects_customer", "customer_id"),
 )
 
 alerts = Table(
@@ -137,6 +155,16 @@ fit_signals = Table(
     Column("record", LargeBinary, nullable=False),
 )
 
+offers = Table(
+    "offers",
+    metadata,
+    Column("customer_id", String, primary_key=True),
+    Column("version", Float, nullable=False),
+    Column("kind", String, nullable=False),
+    Column("reason", String, nullable=False),
+    Index("offers_version", "version"),
+)
+
 dead_letters = Table(
     "dead_letters",
     metadata,
@@ -160,6 +188,8 @@ forgotten = Table(
     metadata,
     Column("digest", String, primary_key=True),
     Column("at", Float, nullable=False),
+    Column("scrubbed", Boolean, nullable=False, server_default=false()),
+    Index("forgotten_scrubbed", "scrubbed", "at"),
 )
 
 audit = Table(
@@ -184,12 +214,14 @@ seen = Table(
 
 PROJECTED: Final = (
     mentions,
-    volumes,
+    hours,
+    issue_hours,
     subjects,
     alerts,
     brand_risk,
     incidents,
     fit_signals,
+    offers,
     dead_letters,
     offsets,
     forgotten,

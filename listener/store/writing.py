@@ -7,19 +7,31 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from math import inf
 from typing import Any
 
-from sqlalchemy import Table, delete, or_, select
+from sqlalchemy import Table, case, delete, or_, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from listener.records import Alert, BrandRisk, DeadLetter, FitSignal, Forget, Linked
+from listener.records import (
+    Alert,
+    BrandRisk,
+    DeadLetter,
+    FitSignal,
+    Forget,
+    HelpOffer,
+    Linked,
+    SubjectStage,
+)
 from listener.store import rows, tables
 from listener.store.forgetting import forget, gone
 from listener.store.rows import AlertGone, Received, Row
 
 Place = tuple[str, int]
 """Topic and partition."""
+Cell = tuple[str, int, str, bool]
+"""Brand, hour, issue, and whether it is negative."""
 
 
 async def take(
@@ -30,6 +42,7 @@ async def take(
     known = await offsets(connection)
     fresh = [r for r in received if r.offset >= known.get((r.topic, r.partition), 0)]
     await _mentions(connection, [r for r in fresh if isinstance(r.record, Linked)])
+    await _people(connection, fresh)
     await _alerts(connection, [r.record for r in fresh if isinstance(r.record, Alert)])
     await _figures(connection, fresh)
     for item in fresh:
@@ -63,10 +76,24 @@ async def _mentions(connection: AsyncConnection, received: Sequence[Received]) -
     ]
     await _number(connection, kept, old)
     await _put(connection, tables.mentions, kept, older="written")
-    await _count(connection, kept, old)
+    await count(connection, kept, old)
     names = {row["subject"] for row in kept}
     people = [rows.subject_row(linked) for linked, _ in pairs if linked.subject in names]
-    await _put(connection, tables.subjects, rows.newest(people, "subject"), older="version")
+    await _hear(connection, rows.newest(people, "subject"))
+
+
+async def _hear(connection: AsyncConnection, new: list[Row]) -> None:
+    """Puts people as their messages show them. What the life cycle told of their stage stays: it
+    knows more than one message does."""
+    if not new:
+        return
+    t = tables.subjects
+    insert = _insert(connection, t)
+    changed = {name: insert.excluded[name] for name in new[0] if name != "subject"}
+    changed["stage"] = case((t.c.told > 0, t.c.stage), else_=insert.excluded["stage"])
+    where = or_(t.c.version <= insert.excluded["version"], t.c.handle.is_(None))
+    upsert = insert.on_conflict_do_update(index_elements=["subject"], set_=changed, where=where)
+    await connection.execute(upsert, new)
 
 
 async def _standing(connection: AsyncConnection, ids: list[str]) -> dict[str, Any]:
@@ -98,31 +125,72 @@ async def _number(connection: AsyncConnection, new: list[Row], old: Mapping[str,
         used.add(row["id"])
 
 
-async def _count(connection: AsyncConnection, new: list[Row], old: Mapping[str, Any]) -> None:
-    """Adds what is new to the hours' volumes, and takes off what it replaces."""
-    change: Counter[tuple[str, int, str, str]] = Counter()
+async def count(connection: AsyncConnection, new: list[Row], old: Mapping[str, Any]) -> None:
+    """Adds what is new to the sums by hour, and takes off what it replaces."""
+    change: Counter[Cell] = Counter()
     for row in new:
         change.update(_cells(row["brands"], row["hour"], row["issue"], row["sentiment"]))
         before = old.get(row["mention_id"])
         if before is not None:
             change.subtract(_cells(before.brands, before.hour, before.issue, before.sentiment))
-    cells = [
-        {"brand": b, "hour": h, "issue": i, "sentiment": s, "count": n}
-        for (b, h, i, s), n in sorted(change.items())
-        if n
-    ]
-    if not cells:
+    hours: dict[tuple[str, int], Counter[str]] = {}
+    issues: Counter[tuple[str, int, str]] = Counter()
+    for (brand, hour, issue, negative), n in change.items():
+        hours.setdefault((brand, hour), Counter()).update(count=n, negative=n * negative)
+        issues[brand, hour, issue] += n
+    await _add(connection, tables.hours, [
+        {"brand": b, "hour": h, "count": sums["count"], "negative": sums["negative"]}
+        for (b, h), sums in sorted(hours.items())
+    ])  # fmt: skip
+    await _add(connection, tables.issue_hours, [
+        {"brand": b, "hour": h, "issue": i, "count": n} for (b, h, i), n in sorted(issues.items())
+    ])  # fmt: skip
+
+
+async def _add(connection: AsyncConnection, table: Table, cells: list[Row]) -> None:
+    """Adds to the sums of a table, which are all that is no key in it."""
+    keys = [column.name for column in table.primary_key]
+    moved = [cell for cell in cells if any(n for name, n in cell.items() if name not in keys)]
+    if not moved:
         return
-    insert = _insert(connection, tables.volumes)
-    total = tables.volumes.c.count + insert.excluded["count"]
-    keys = [column.name for column in tables.volumes.primary_key]
-    upsert = insert.on_conflict_do_update(index_elements=keys, set_={"count": total})
-    await connection.execute(upsert, cells)
+    insert = _insert(connection, table)
+    sums = {c.name: c + insert.excluded[c.name] for c in table.columns if c.name not in keys}
+    await connection.execute(insert.on_conflict_do_update(index_elements=keys, set_=sums), moved)
 
 
-def _cells(brands: str, hour: int, issue: str, sentiment: str) -> list[tuple[str, int, str, str]]:
+def _cells(brands: str, hour: int, issue: str, sentiment: str) -> list[Cell]:
     names = brands.split(rows.SEPARATOR) if brands else [""]
-    return [(brand, hour, issue, sentiment) for brand in names]
+    return [(brand, hour, issue, sentiment == "neg") for brand in names]
+
+
+async def _people(connection: AsyncConnection, received: Sequence[Received]) -> None:
+    """Stages and offers, but of whom is forgotten."""
+    told = {
+        r.record.subject: (r.record, r.written)
+        for r in received
+        if isinstance(r.record, SubjectStage)
+    }
+    offers = [r.record for r in received if isinstance(r.record, HelpOffer)]
+    keys = [("subject", subject) for subject in told]
+    keys += [("customer", offer.customer_id) for offer in offers]
+    lost = await _forgotten(connection, keys)
+    stages = [
+        rows.stage_row(record, written=written)
+        for subject, (record, written) in told.items()
+        if record.since.timestamp() > lost.get(("subject", subject), -inf)
+    ]
+    insert = _insert(connection, tables.subjects)
+    changed = {name: insert.excluded[name] for name in ("stage", "told", "stuck")}
+    where = tables.subjects.c.told <= insert.excluded["told"]
+    upsert = insert.on_conflict_do_update(index_elements=["subject"], set_=changed, where=where)
+    if stages:
+        await connection.execute(upsert, stages)
+    new = [
+        rows.offer_row(offer)
+        for offer in offers
+        if offer.at.timestamp() > lost.get(("customer", offer.customer_id), -inf)
+    ]
+    await _put(connection, tables.offers, rows.newest(new, "customer_id"), older="version")
 
 
 async def _alerts(connection: AsyncConnection, alerts: Sequence[Alert]) -> None:
@@ -142,11 +210,14 @@ async def _alerts(connection: AsyncConnection, alerts: Sequence[Alert]) -> None:
 
 async def _forgotten(
     connection: AsyncConnection, keys: Iterable[tuple[str, str]]
-) -> set[tuple[str, str]]:
+) -> dict[tuple[str, str], float]:
+    """Which of the keys are to be forgotten, and when that was asked (seconds since 1970)."""
     by_digest = {rows.digest(*key): key for key in keys}
+    if not by_digest:
+        return {}
     t = tables.forgotten.c
-    found = await connection.scalars(select(t.digest).where(t.digest.in_(list(by_digest))))
-    return {by_digest[name] for name in found}
+    found = await connection.execute(select(t.digest, t.at).where(t.digest.in_(list(by_digest))))
+    return {by_digest[row.digest]: row.at for row in found}
 
 
 async def _figures(connection: AsyncConnection, received: Sequence[Received]) -> None:

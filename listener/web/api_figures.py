@@ -20,6 +20,7 @@ from listener.web.api import Cursor, Me
 from listener.web.identity import Identity
 from listener.web.site import Site, admin, plain, site_of, who
 from listener.web.view_brand import brand_figures
+from listener.web.view_fit import nudges
 from listener.web.view_health import health_figures
 
 MOST_ROWS = 50_000
@@ -32,7 +33,7 @@ Sentiment = Literal["neg", "neu", "pos", "unjudged"]
 router = APIRouter(prefix="/api/v1", responses=PROBLEMS)
 
 
-def wanted_mentions(
+async def wanted_mentions(
     q: Annotated[Text | None, Query(description="Words that all occur; rout* begins with.")] = None,
     brand: Text | None = None,
     issue: Text | None = None,
@@ -145,10 +146,13 @@ async def brand(
 
 @router.get("/fit", tags=["fit"])
 async def fit(request: Request, me: Me) -> Response:
-    """The newest signal of each segment, dimension and band, and how many are at each stage."""
-    figures = site_of(request).store.figures
+    """The newest signal of each segment, dimension and band, how many are at each stage, and who
+    may need help."""
+    site = site_of(request)
+    figures = site.store.figures
     signals, stages = await figures.signals(), await figures.stages()
-    return answer(request, {"items": [raw(record) for record in signals], "stages": stages})
+    items = [raw(record) for record in signals]
+    return answer(request, {"items": items, "stages": stages, "nudges": await nudges(site)})
 
 
 @router.get("/dead-letters", tags=["health"])

@@ -12,7 +12,7 @@ import msgspec
 
 KEPT: Final = 2000
 """Events that one who comes back may still get."""
-GATHER_SECONDS: Final = 0.2
+GATHER_SECONDS: Final = 0.5
 """Changes of this time go out together, each once."""
 HEARTBEAT_SECONDS: Final = 15.0
 FIRST: Final = "retry: 2000\n\n"

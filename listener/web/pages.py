@@ -18,9 +18,10 @@ from listener.web.answers import Name, Range, State, Text
 from listener.web.identity import COOKIE, SESSION_SECONDS, Identity
 from listener.web.site import Site, foreign, limited, peer_of, plain, site_of, visitor, who
 from listener.web.view_brand import brand_figures
-from listener.web.view_fit import fit_view, funnel, signal_view
+from listener.web.view_fit import fit_view, funnel, nudges, signal_view
 from listener.web.view_health import health_figures, letter_view
 from listener.web.view_inbox import alert_view, link_view, mention_view, texts_of, words_view
+from listener.web.view_inbox import overview as overview_of
 
 HERE: Final = Path(__file__).parent
 CHANNELS: Final = ("public", "review", "support")
@@ -37,6 +38,7 @@ def make_templates() -> Environment:
         autoescape=select_autoescape(default=True),
         trim_blocks=True,
         lstrip_blocks=True,
+        auto_reload=False,
     )
     found.globals.update(words=words, version=__version__, say=words.say)
     found.filters.update(percent=words.percent, number=words.number, times=words.times)
@@ -53,7 +55,7 @@ def render(request: Request, name: str, me: Identity | None, **more: Any) -> HTM
     return HTMLResponse(template.render(content | more))
 
 
-def wanted_alerts(
+async def wanted_alerts(
     state: State = "standing",
     brand: Text | None = None,
     issue: Text | None = None,
@@ -96,8 +98,24 @@ async def inbox(
     content = await _alerts(site, me, wanted, None)
     choices = await site.store.alerts.choices()
     shown = await _alert(site, me, alert) if alert else None
+    content["standing"] = await _overview(site)
     return render(request, "inbox.html", me, page="inbox", choices=choices, channels=CHANNELS,
                   chosen=alert if shown else None, shown=shown, **content)  # fmt: skip
+
+
+@router.get("/inbox/overview")
+async def inbox_overview(request: Request, me: Me) -> HTMLResponse:
+    standing = await _overview(site_of(request))
+    return render(request, "overview.html", me, standing=standing)
+
+
+async def _overview(site: Site) -> dict[str, Any]:
+    async def reckon() -> dict[str, Any]:
+        found = await site.store.alerts.overview(now=site.clock().timestamp())
+        return overview_of(found, await site.store.figures.brands())
+
+    told: dict[str, Any] = await site.lately.get("overview", reckon)
+    return told
 
 
 @router.get("/inbox/list")
@@ -142,12 +160,14 @@ async def _alert(site: Site, me: Identity, alert_id: str) -> dict[str, Any] | No
 async def inbox_why(request: Request, me: Me, alert_id: Name) -> HTMLResponse:
     site = site_of(request)
     found = await site.store.alerts.get(alert_id)
-    evidence = plain(found.record).get("evidence") or () if found else ()
+    record = plain(found.record) if found else {}
+    evidence = record.get("evidence") or ()
     first = await site.store.mentions.get(list(evidence)[:1])
     told: list[dict[str, Any]] = []
     if first and site.explainer is not None:
         text, lang = texts_of(first[0])
-        told = words_view(text, await site.explainer.explain(text, lang))
+        reasons = [reason["code"] for reason in record.get("reasons") or ()]
+        told = words_view(text, await site.explainer.explain(text, lang), reasons=reasons)
     return render(request, "why.html", me, told=told)
 
 
@@ -170,9 +190,11 @@ async def brand_page(
 async def fit_page(
     request: Request, me: Me, band: Text | None = None, dimension: Text | None = None
 ) -> HTMLResponse:
-    figures = site_of(request).store.figures
+    site = site_of(request)
+    figures = site.store.figures
     signals = [plain(record) for record in await figures.signals()]
-    return render(request, "fit.html", me, page="fit", stages=funnel(await figures.stages()),
+    stages = funnel(await site.lately.get("stages", figures.stages))
+    return render(request, "fit.html", me, page="fit", stages=stages, nudges=await nudges(site),
                   advocates=await figures.people("advocate", limit=8),
                   risky=await figures.people("at_risk", limit=8),
                   **fit_view(signals, band=band, dimension=dimension))  # fmt: skip
@@ -194,7 +216,7 @@ async def fit_evidence(
                   evidence=[mention_view(record) for record in records])  # fmt: skip
 
 
-def asked_mentions(
+async def asked_mentions(
     q: Text | None = None,
     brand: Text | None = None,
     issue: Text | None = None,

@@ -69,8 +69,12 @@ def visitor(request: Request) -> Identity | None:
     return site_of(request).access.identify(request.headers, request.cookies, peer=peer_of(request))
 
 
-def who(request: Request) -> Identity:
-    """Who asks. Raises 401, 403 where a change lacks its token, and 429 for too much."""
+async def who(request: Request) -> Identity:
+    """Who asks. Raises 401, 403 where a change lacks its token, and 429 for too much.
+
+    Like all that routes depend on a coroutine without a wait: plain functions are sent to a
+    thread, which costs more than they do.
+    """
     found = visitor(request)
     if found is None:
         raise HTTPException(401, "say who you are: a token, a session or your proxy's header")
@@ -100,17 +104,17 @@ def limited(wait: float) -> None:
         raise HTTPException(429, "too much at once; wait a little", {"Retry-After": seconds})
 
 
-def actor(request: Request) -> Identity:
+async def actor(request: Request) -> Identity:
     """One who may act on alerts. Raises 403."""
-    found = who(request)
+    found = await who(request)
     if not found.acts:
         raise HTTPException(403, f"the role {found.role} may look, not act; ask an administrator")
     return found
 
 
-def admin(request: Request) -> Identity:
+async def admin(request: Request) -> Identity:
     """Raises 403."""
-    found = who(request)
+    found = await who(request)
     if not found.admin:
         raise HTTPException(403, "for administrators only")
     return found

@@ -8,7 +8,7 @@ from math import sqrt
 from statistics import quantiles
 from typing import Any, Final, NamedTuple
 
-from listener.store.figures import Volume
+from listener.store.figures import Heard, IssueCount
 from listener.web.answers import raw
 from listener.web.site import Site, plain
 from listener.web.words import ISSUES, read_time, say
@@ -54,15 +54,15 @@ async def reckon(site: Site, brand: str, name: str) -> Json | None:
     since = float(span.first * step * HOUR)
     reads = site.store.figures
     back = since - USUAL_DAYS * DAY * HOUR
-    counts = await reads.totals(brand, since=back, until=until, step=step)
-    told = await reads.volumes(since=since - hours * HOUR, until=until, brand=brand, step=step)
+    counts = await reads.heard(brand, since=back, until=until, step=step)
     # A brand that is heard of for a shorter time has no line of nothing before it.
-    heard = min((number for number, n in counts.items() if n), default=span.first)
+    heard = min((number for number, each in counts.items() if each.mentions), default=span.first)
     span = span._replace(first=min(max(span.first, heard), span.last))
+    issues = await reads.issues(brand, since=since - hours * HOUR, until=until, step=step)
     since = float(span.first * step * HOUR)
     history = await reads.history(brand, since=since, until=until, step=max(step, 1) * HOUR // 3)
     incidents = await reads.incidents(brand, since=since, until=until)
-    voice = await reads.volumes(since=since, until=until)
+    voices = await reads.voices(since=since, until=until)
     return {
         "brand": brand,
         "range": name,
@@ -70,18 +70,19 @@ async def reckon(site: Site, brand: str, name: str) -> Json | None:
         "until": until,
         "figures": raw(found),
         "volume": volume_chart(counts, span),
-        "negative": negative_chart(told, span),
+        "negative": negative_chart(counts, span),
         "risk": risk_chart([plain(record) for record in history]),
         "incidents": [burst._asdict() for burst in incidents],
-        "issues": issue_rows(told, span),
-        "voice": voice_rows(voice),
+        "issues": issue_rows(issues, span),
+        "voice": voice_rows(voices),
     }
 
 
-def volume_chart(counts: Mapping[int, int], span: Span) -> Json:
+def volume_chart(heard: Mapping[int, Heard], span: Span) -> Json:
     """Mentions a step, and what is usual at that time of day: median, 10th and 90th percentile
     of the same step of up to 28 days before it; none with fewer than two of them."""
     steps = range(span.first, span.last + 1)
+    counts = {number: each.mentions for number, each in heard.items()}
     first = min(counts, default=span.first)
     usual = [_usual(counts, step, first, span.hours) for step in steps]
     return {
@@ -109,19 +110,13 @@ def _usual(
     return cuts[0], cuts[4], cuts[8]
 
 
-def negative_chart(told: Sequence[Volume], span: Span) -> Json:
+def negative_chart(heard: Mapping[int, Heard], span: Span) -> Json:
     """Share of negatives a step with its 90 % Wilson interval; None where nothing was said."""
-    all_of: Counter[int] = Counter()
-    negative: Counter[int] = Counter()
-    for item in told:
-        step = item.hour // span.hours
-        all_of[step] += item.mentions
-        negative[step] += item.mentions if item.sentiment == "neg" else 0
-    steps = range(span.first, span.last + 1)
-    shares = [wilson(negative[s], all_of[s]) if all_of[s] else None for s in steps]
+    told = [heard.get(step, Heard(0, 0)) for step in range(span.first, span.last + 1)]
+    shares = [wilson(each.negative, each.mentions) if each.mentions else None for each in told]
     return {
         "at": span.starts,
-        "share": [negative[s] / all_of[s] if all_of[s] else None for s in steps],
+        "share": [each.negative / each.mentions if each.mentions else None for each in told],
         "low": [each[0] if each else None for each in shares],
         "high": [each[1] if each else None for each in shares],
     }
@@ -146,16 +141,15 @@ def risk_chart(history: Sequence[Json]) -> Json:
     }
 
 
-def issue_rows(told: Sequence[Volume], span: Span) -> list[Json]:
+def issue_rows(told: Sequence[IssueCount], span: Span) -> list[Json]:
     """Issues by their count in the range, with the range before it and a line of steps."""
     size = span.last - span.first + 1
     now: dict[str, list[int]] = defaultdict(lambda: [0] * size)
     before: Counter[str] = Counter()
     for item in told:
-        step = item.hour // span.hours
-        if span.first <= step <= span.last:
-            now[item.issue][step - span.first] += item.mentions
-        elif span.first - size <= step < span.first:
+        if span.first <= item.step <= span.last:
+            now[item.issue][item.step - span.first] += item.mentions
+        elif span.first - size <= item.step < span.first:
             before[item.issue] += item.mentions
     total = sum(map(sum, now.values())) or 1
     rows: list[Json] = [
@@ -167,16 +161,11 @@ def issue_rows(told: Sequence[Volume], span: Span) -> list[Json]:
     return sorted(rows, key=lambda row: (-int(row["count"]), str(row["issue"])))[:8]
 
 
-def voice_rows(told: Sequence[Volume]) -> list[Json]:
+def voice_rows(voices: Mapping[str, Heard]) -> list[Json]:
     """Share of voice of each brand, and of its own mentions the negative share."""
-    counts: Counter[str] = Counter()
-    negative: Counter[str] = Counter()
-    for item in told:
-        if item.brand:
-            counts[item.brand] += item.mentions
-            negative[item.brand] += item.mentions if item.sentiment == "neg" else 0
-    total = sum(counts.values()) or 1
+    total = sum(each.mentions for each in voices.values()) or 1
     return [
-        {"brand": brand, "count": n, "share": n / total, "negative": negative[brand] / n}
-        for brand, n in counts.most_common(8)
-    ]
+        {"brand": brand, "count": each.mentions, "share": each.mentions / total,
+         "negative": each.negative / each.mentions}
+        for brand, each in list(voices.items())[:8]
+    ]  # fmt: skip

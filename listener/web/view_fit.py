@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from listener.web.words import DIMENSIONS, STAGES, percent, say
+from listener.store.figures import Offer, Person
+from listener.web.site import Site
+from listener.web.words import DIMENSIONS, NUDGES, STAGES, percent, say, span
 
 Json = dict[str, Any]
 BANDS: Final = ("0-7", "8-30", "31-90", "91+")
@@ -15,6 +17,12 @@ BESIDE: Final = ("at_risk", "lost")
 PROBABLE: Final = 0.8
 """Chance of being over, or under, what is usual from which a cell is shaded."""
 GOOD: Final = "success"
+DAY: Final = 86_400.0
+OFFER_DAYS: Final = 14.0
+"""An offer of help is shown for as long as there may be no other."""
+QUIET_DAYS: Final = (7.0, 30.0)
+"""A newcomer who was heard, and then not for so long, has gone quiet; after it is no newcomer."""
+MOST_NUDGES: Final = 12
 SWAPPED: Final = str.maketrans("wb", "bw")
 
 
@@ -141,3 +149,38 @@ def funnel(stages: Mapping[str, int]) -> Json:
 
     return {"steps": [row(s) for s in FUNNEL], "beside": [row(s) for s in BESIDE],
             "total": sum(stages.values())}  # fmt: skip
+
+
+async def nudges(site: Site) -> list[Json]:
+    """Who may need help, and why: offers that the rules made, then newcomers who are stuck, then
+    those who have gone quiet. Each person once."""
+    figures, now = site.store.figures, site.clock().timestamp()
+    offers = await figures.offers(since=now - OFFER_DAYS * DAY, limit=MOST_NUDGES)
+    known = await figures.customers([offer.customer_id for offer in offers])
+    new, old = (now - days * DAY for days in QUIET_DAYS)
+    stuck = await figures.people("adopting", stuck=True, since=old, limit=MOST_NUDGES)
+    quiet = await figures.people("adopting", since=old, until=new, limit=MOST_NUDGES)
+    rows = [_offered(offer, known.get(offer.customer_id)) for offer in offers]
+    rows += [_nudge(p, "stuck", "a newcomer who asked the same again") for p in stuck]
+    rows += [_nudge(p, "quiet", f"a newcomer, silent for {span(now - p.at)}") for p in quiet]
+    once = {row["customer"] or row["subject"]: row for row in reversed(rows)}
+    return [row for row in rows if once[row["customer"] or row["subject"]] is row][:MOST_NUDGES]
+
+
+def _offered(offer: Offer, person: Person | None) -> Json:
+    subject = person.subject if person else f"customer:{offer.customer_id}"
+    known = person or Person(subject, None, offer.customer_id, "", offer.at)
+    return _nudge(known, offer.kind, offer.reason) | {"at": offer.at}
+
+
+def _nudge(person: Person, kind: str, reason: str) -> Json:
+    return {
+        "subject": person.subject,
+        "customer": person.customer_id,
+        "who": person.handle or person.customer_id or person.subject,
+        "segment": person.segment,
+        "kind": say(NUDGES, kind),
+        "offered": kind in ("education", "onboarding_call"),
+        "reason": reason,
+        "at": person.at,
+    }

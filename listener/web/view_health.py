@@ -13,7 +13,8 @@ SHOWN_BYTES = 2000
 
 
 async def health_figures(site: Site) -> Json:
-    """Lag and rate by topic, rows by kind, dead letters by stage, versions."""
+    """Lag and rate by topic, rows by kind, dead letters by stage, versions; deletions whose text
+    may still be on the disk, and seconds since the oldest of them was asked for."""
     lag = site.progress.lag() if site.progress else {}
     rates = site.progress.rates() if site.progress else {}
     taken: dict[str, int] = {}
@@ -21,6 +22,8 @@ async def health_figures(site: Site) -> Json:
         taken[topic] = taken.get(topic, 0) + following
     topics = sorted({*lag, *taken})
     counts = await site.store.alerts.counts()
+    outstanding = await site.store.ledger.outstanding()
+    waiting = None if outstanding.since is None else site.clock().timestamp() - outstanding.since
     return {
         "topics": [
             {"topic": t, "lag": lag.get(t), "rate": rates.get(t), "read": taken.get(t, 0)}
@@ -29,6 +32,8 @@ async def health_figures(site: Site) -> Json:
         "mentions": await site.store.mentions.count(),
         "alerts_standing": counts["all"],
         "dead_letters": await site.store.ledger.letter_counts(),
+        "deletes_outstanding": outstanding.deletes,
+        "oldest_delete_seconds": waiting,
         "streams": site.hub.streams,
         "versions": dict(site.versions),
     }

@@ -2,20 +2,44 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
 from listener.store import FoundAlert
+from listener.store.alerts import Standing
 from listener.web.site import plain
 from listener.web.words import ISSUES, REASONS, SENTIMENTS, STATES, TIERS, read_time, say
 
 LEAST_SHARE: Final = 0.01
+MOST_ISSUES: Final = 6
 LEAST_FLAG: Final = 0.3
 STANDING: Final = ("pending", "open", "acknowledged", "reopened")
 ORDER: Final = {"flags": 0, "severity": 1, "issue": 2, "complaint": 3, "sentiment": 4}
 """Heads in the order of what they say of an alert."""
 Json = dict[str, Any]
+
+
+def overview(standing: Sequence[Standing], brands: Mapping[str, bytes]) -> Json:
+    """What a morning begins with: how much stands, how late it is, what it is about, and whether
+    a brand has an incident."""
+    most = max((each.all for each in standing), default=1)
+    risks = [plain(record) for record in brands.values()]
+    return {
+        "all": sum(each.all for each in standing),
+        "urgent": sum(each.urgent for each in standing),
+        "late": sum(each.late for each in standing),
+        "soon": sum(each.soon for each in standing),
+        "free": sum(each.free for each in standing),
+        "issues": [
+            {"issue": each.issue, "name": say(ISSUES, each.issue), "all": each.all,
+             "late": each.late, "width": round(100 * each.all / most, 1)}
+            for each in standing[:MOST_ISSUES]
+        ],
+        "incidents": [
+            risk for risk in risks if risk.get("incident") and not risk["incident"].get("ended_at")
+        ],
+    }  # fmt: skip
 
 
 def alert_view(found: FoundAlert, *, now: datetime) -> Json:
@@ -106,15 +130,21 @@ def link_view(record: Json) -> Json:
     }
 
 
-def words_view(text: str, told: Sequence[Json]) -> list[Json]:
-    """Labels with their words; the text cut where a word moved the label, `size` 1 to 3."""
+def words_view(text: str, told: Sequence[Json], *, reasons: Sequence[str] = ()) -> list[Json]:
+    """Labels with their words; the text cut where a word moved the label, `size` 1 to 3. Those that
+    are the alert's reasons first."""
+
+    def place(item: Json) -> tuple[bool, int]:
+        named = item["label"] in reasons or item["head"] in reasons
+        return (not named, ORDER.get(item["head"], 9))
+
     return [
         {
             "label": _label(item["head"], item["label"]),
             "p": item["p"],
             "parts": _parts(text, item["words"]),
         }
-        for item in sorted(told, key=lambda item: ORDER.get(item["head"], 9))
+        for item in sorted(told, key=place)
     ]
 
 

@@ -67,6 +67,12 @@ STAGES: Final = {
     "at_risk": "At risk",
     "lost": "Lost",
 }
+NUDGES: Final = {
+    "education": "Explain it",
+    "onboarding_call": "Onboarding call",
+    "stuck": "Stuck",
+    "quiet": "Gone quiet",
+}
 DEEDS: Final = {
     "acknowledge": "Acknowledged",
     "resolve": "Resolved",

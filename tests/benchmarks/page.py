@@ -1,4 +1,5 @@
-"""The page under load: `python -m tests.benchmarks.page [URL]`.
+"""The page under load: `python -m tests.benchmarks.page [URL]`; `postgresql` for the URL starts a
+server of its own.
 
 Fills a read model with a million mentions, times every query that a page makes, then serves it on
 loopback to 200 event streams and 50 requests a second for a minute. `LISTENER_BENCH_MENTIONS` and
@@ -30,12 +31,14 @@ from sqlalchemy import insert, text
 from listener.records import Author
 from listener.store import AlertFilter, MentionFilter, Received, Store
 from listener.store.rows import HOUR, mention_row, subject_row
-from listener.store.tables import mentions, subjects, volumes
+from listener.store.tables import mentions, subjects
+from listener.store.writing import count
 from listener.web import Access, Change, Hub, Site, create_app
 from listener.web.limits import Limit
 from listener.web.view_brand import reckon
 from tests.alerts import alert
 from tests.brokers import free_port
+from tests.databases import postgresql
 from tests.web.pages import figure, signal
 from tests.worlds import labels, linked
 
@@ -63,20 +66,17 @@ def message(n: int, rng: random.Random) -> Any:
 
 
 async def fill(store: Store) -> None:
-    rng, hours = random.Random(3), Counter[tuple[str, int, str, str]]()
+    rng = random.Random(3)
     people: dict[str, Any] = {}
     for start in range(0, MENTIONS, CHUNK):
         told = [message(n, rng) for n in range(start, min(start + CHUNK, MENTIONS))]
         rows = [mention_row(each, written=1) for each in told]
         people |= {each.subject: subject_row(each) for each in told}
-        hours.update((r["brand"], r["hour"], r["issue"], r["sentiment"]) for r in rows)
         async with store._write() as connection:
             await connection.execute(insert(mentions), rows)
-    names = ("brand", "hour", "issue", "sentiment")
+            await count(connection, rows, {})
     async with store._write() as connection:
         await connection.execute(insert(subjects), list(people.values()))
-        cells = [dict(zip(names, key, strict=True)) | {"count": n} for key, n in hours.items()]
-        await connection.execute(insert(volumes), cells)
     await rest(store)
     async with store._write() as connection:
         await connection.execute(text("ANALYZE"))
@@ -129,7 +129,12 @@ def queries(store: Store) -> dict[str, Query]:
         "search, two words": lambda r: find(MentionFilter(q=f"word{r.randrange(4000)} router")),
         "search, word of a brand": lambda r: find(MentionFilter(q=f"word{r.randrange(4000)}",
                                                                 brand="Bolt")),
-        "search, beginning": lambda r: find(MentionFilter(q=f"word{r.randrange(100, 400)}*")),
+        "search, beginning of 11 words": lambda r: find(
+            MentionFilter(q=f"word{r.randrange(100, 400)}*")
+        ),
+        "search, beginning of 1,111 words": lambda r: find(
+            MentionFilter(q=f"word{r.randrange(1, 4)}*")
+        ),
         "brand, 24 h": lambda r: reckon(site, "Acme", "24h"),
         "brand, 7 d": lambda r: reckon(site, "Acme", "7d"),
         "brand, 28 d": lambda r: reckon(site, "Acme", "28d"),
@@ -242,6 +247,9 @@ async def main(url: str) -> None:
 if __name__ == "__main__":
     if sys.argv[1:2] == ["--serve"]:
         asyncio.run(serve(sys.argv[2], int(sys.argv[3])))
+    elif sys.argv[1:] == ["postgresql"]:
+        with postgresql() as address:
+            asyncio.run(main(address))
     elif len(sys.argv) > 1:
         asyncio.run(main(sys.argv[1]))
     else:

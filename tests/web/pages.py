@@ -22,7 +22,18 @@ from playwright.sync_api import Browser, sync_playwright
 from listener.codec import decode
 from listener.errors import BrokerError
 from listener.projection import changes
-from listener.records import Action, Alert, BrandRisk, DeadLetter, FitSignal, Incident, Interval
+from listener.records import (
+    Action,
+    Alert,
+    BrandRisk,
+    DeadLetter,
+    FitSignal,
+    HelpOffer,
+    Incident,
+    Interval,
+    Stage,
+    SubjectStage,
+)
 from listener.store import Received, Store
 from listener.web import Access, Hub, Site, create_app, read_tokens
 from tests.alerts import alert
@@ -129,6 +140,11 @@ def signal(segment: str = "promo", **changes: Any) -> FitSignal:
     return FitSignal(**(fields | changes))
 
 
+def stage(subject: str, *, kind: Stage = "adopting", days: int = 1, stuck: bool = False) -> Any:
+    since = NOW - timedelta(days=days)
+    return SubjectStage(subject=subject, stage=kind, since=since, stuck=stuck)
+
+
 def world() -> list[object]:
     """A little of everything that a page shows."""
     letter = DeadLetter(
@@ -140,11 +156,15 @@ def world() -> list[object]:
         linked(2, text="an earlier message", at=NOW - timedelta(days=2)),
         linked(3, text="works nicely", judged=labels(issue="product", negative=0.1)),
         alert(due_at=NOW + timedelta(minutes=30)),
-        alert("a2", priority="P1", issue="outage", snippet="router on fire", subject="x:bob"),
+        alert("a2", priority="P1", issue="outage", snippet="router on fire", subject="x:bob",
+              receivers=("on-call",)),
         alert("a3", priority="P3", issue="staff", snippet="rude on the phone", subject="x:cid"),
         figure(), figure(1), figure(brand="Bolt", brand_risk=10.0, incident=None),
         signal(), signal("retail", status="typical", p_above=0.4, rate=0.09),
         signal("retail", dimension="success", status="insufficient"),
+        HelpOffer(offer_id="o", customer_id="c9", kind="education", issue="product", at=NOW,
+                  reason="asked about product again within 14 days"),
+        stage("x:new", stuck=True), stage("x:quiet", days=9), stage("x:cid", kind="at_risk"),
         letter,
     ]  # fmt: skip
 

@@ -9,13 +9,14 @@ from pathlib import Path
 import httpx
 import pytest
 
+from listener.records import Forget
 from listener.store import Store
 from listener.web import Access, Change, Hub, Site, create_app
 from listener.web.identity import COOKIE
 from listener.web.limits import Limit
 from tests.alerts import alert
 from tests.web.pages import TOKENS, EchoDesk, make_site, named, world
-from tests.worlds import linked
+from tests.worlds import NOW, linked
 
 
 @pytest.fixture
@@ -171,7 +172,7 @@ async def test_roles_may_do_what_they_may(store: Store) -> None:
     """Support acts, marketing looks, administrators also replay and see the audit."""
     site = make_site(store, access=named())
     await desk_of(site).give(*world())
-    act, replay = "/api/v1/alerts/a1/actions", "/api/v1/dead-letters/0-1000012/replay"
+    act, replay = "/api/v1/alerts/a1/actions", "/api/v1/dead-letters/0-1000016/replay"
     may = {}
     async with client(site) as http:
         letters = await http.get("/api/v1/dead-letters", headers=bearer("max"))
@@ -304,6 +305,17 @@ async def test_events_go_on_after_the_last_one_seen() -> None:
     assert '"key":"Acme"' in (await read(last, 2))[1]
     assert "event: reset" in (await read("old-1", 2))[1]
     closing.set()
+
+
+async def test_health_tells_of_deletions_that_are_not_off_the_disk(site: Site) -> None:
+    """How many, and how long the first has waited."""
+    request = Forget(author="x:ann", reason="erased", requested_at=NOW)
+    async with client(site) as http:
+        assert (await http.get("/api/v1/health")).json()["deletes_outstanding"] == 0
+        await desk_of(site).give(request)
+        told = (await http.get("/api/v1/health")).json()
+        assert (told["deletes_outstanding"], told["oldest_delete_seconds"]) == (1, 3600.0)
+        assert "asked for" in (await http.get("/health")).text
 
 
 async def test_the_api_is_described(site: Site) -> None:

@@ -11,7 +11,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from tests.alerts import alert
 from tests.web.pages import TOKENS, Served, chromium, figure, named, serve, world
-from tests.worlds import linked
+from tests.worlds import NOW, linked
 
 AXE: Final = (Path(__file__).parent / "vendor" / "axe.min.js").read_text(encoding="utf-8")
 PAGES: Final = {
@@ -167,6 +167,79 @@ def test_filters_narrow_the_list_and_stay_while_it_changes(served: Served, page:
     expect(page.locator(".item")).to_have_count(2, timeout=SOON)
     page.get_by_label("Mine").check()
     expect(page.get_by_text("No alert fits these filters")).to_be_visible(timeout=SOON)
+
+
+def test_the_route_is_a_filter_and_filters_are_cleared(served: Served, page: Page) -> None:
+    page.goto(served.url)
+    expect(page.get_by_text("Clear filters")).to_be_hidden()
+    page.get_by_label("Route").select_option("on-call")
+    expect(page.locator(".item")).to_have_count(1, timeout=SOON)
+    page.get_by_text("Clear filters").click()
+    expect(page.locator(".item")).to_have_count(3, timeout=SOON)
+
+
+def test_the_morning_begins_with_what_stands(served: Served, page: Page) -> None:
+    """How much is late, what it is about, an incident; it follows, and gives way to an alert."""
+    page.goto(served.url)
+    expect(page.locator("#live")).to_have_class("live on", timeout=SOON)
+    overview = page.locator("#overview")
+    expect(overview.locator(".tiles div").nth(0)).to_contain_text("1")
+    expect(overview).to_contain_text("Acme: incident since")
+    served.give(alert("a9", issue="privacy", due_at=NOW, subject="x:eve"))
+    expect(overview.locator(".tiles div").nth(0)).to_contain_text("2", timeout=SOON)
+    overview.get_by_role("link", name="Outage").click()
+    expect(page.locator(".item")).to_have_count(1)
+    page.locator("#open-a2").click()
+    expect(page.locator("#overview")).to_have_count(0, timeout=SOON)
+
+
+NOTIFICATION: Final = """
+window.told = []; window.asked = 0;
+window.Notification = class {
+  static permission = "default";
+  static async requestPermission() {
+    window.asked += 1; Notification.permission = "granted"; return "granted";
+  }
+  constructor(title, options) { window.told.push(`${title}: ${options.body}`); }
+};
+document.hasFocus = () => false;
+"""
+
+
+def test_notifications_come_once_asked_for_and_quote_nobody(served: Served, page: Page) -> None:
+    """The browser is asked by a click alone; each alert is told once, without its text."""
+    page.add_init_script(NOTIFICATION)
+    page.goto(served.url)
+    expect(page.locator("#live")).to_have_class("live on", timeout=SOON)
+    served.give(alert("a8", priority="P1", issue="privacy", subject="x:eve"))
+    expect(page.locator("#item-a8")).to_be_visible(timeout=SOON)
+    assert page.evaluate("window.asked") == 0
+    button = page.get_by_role("button", name="Desktop notifications")
+    expect(button).to_have_attribute("aria-pressed", "false")
+    button.click()
+    expect(button).to_have_attribute("aria-pressed", "true")
+    served.give(alert("a9", priority="P1", issue="outage", snippet="she died", subject="x:eve"))
+    for _ in range(40):
+        # The page forbids what `wait_for_function` would do in it.
+        page.wait_for_timeout(0 if page.evaluate("window.told.length") else 250)
+    served.give(alert("a9", priority="P1", issue="outage", version=2, subject="x:eve"))
+    page.wait_for_timeout(2000)
+    assert page.evaluate("window.told") == ["P1 · outage · Acme: A new alert needs somebody"]
+    button.click()
+    served.give(alert("a10", priority="P1", subject="x:eve"))
+    expect(page.locator("#item-a10")).to_be_visible(timeout=SOON)
+    page.wait_for_timeout(1500)
+    assert page.evaluate("window.told.length") == 1
+
+
+def test_who_needs_a_nudge_is_listed_with_the_reason(served: Served, page: Page) -> None:
+    page.goto(f"{served.url}/fit")
+    rows = page.locator(".nudges li")
+    expect(rows).to_have_count(3)
+    expect(rows.nth(0)).to_contain_text("Explain it")
+    expect(rows.nth(0)).to_contain_text("asked about product again within 14 days")
+    expect(rows.nth(1)).to_contain_text("x:new")
+    expect(rows.nth(2)).to_contain_text("silent for 9 d")
 
 
 def test_search_finds_and_exports(served: Served, page: Page) -> None:

@@ -73,23 +73,31 @@ const amount = (value) => (value === null || value === undefined ? "" : String(M
 function paint(name, told) {
   const figure = document.querySelector(`[data-chart=${name}]`);
   if (!figure) return;
+  // A figure of a step holds from its start to its end, so that a burst stands over its incident.
+  const paths = uPlot.paths.stepped({ align: 1 });
   const line = { stroke: colour("--accent"), width: 2, points: { show: false } };
-  const edge = { stroke: "transparent", points: { show: false } };
+  const stepped = { ...line, paths };
+  const edge = { stroke: "transparent", points: { show: false }, paths };
+  const held = (values) => [...values, values[values.length - 1]];
+  const ends = (at) => [...at, Math.max(told.until, at[at.length - 1] + 60)];
+  const last = (at) => (i) => Math.min(i, at.length - 1);
   const band = [{ series: [3, 2], fill: colour("--band") }];
   const plugins = [bursts(told.incidents)];
   const x = { range: [told.since, Math.max(told.until, told.since + 3600)] };
   if (name === "volume") {
     const v = told.volume;
-    draw(figure, [v.at, v.count, v.low, v.high, v.median], {
+    const of = last(v.at);
+    draw(figure, [ends(v.at), held(v.count), held(v.low), held(v.high), held(v.median)], {
       plugins, bands: band, axes: axes(amount), scales: { x, y: { range: (u, min, max) => [0, Math.max(max * 1.1, 4)] } },
-      series: [{}, line, edge, edge, { stroke: colour("--ink-3"), width: 1, dash: [4, 4], points: { show: false } }],
-      tell: (i) => `${v.count[i]} in ${hours(v.hours)}${v.median[i] === null ? "" : `, usual ${amount(v.median[i])} (${amount(v.low[i])} to ${amount(v.high[i])})`}`,
+      series: [{}, stepped, edge, edge, { stroke: colour("--ink-3"), width: 1, dash: [4, 4], points: { show: false }, paths }],
+      tell: (j, i = of(j)) => `${v.count[i]} in ${hours(v.hours)}${v.median[i] === null ? "" : `, usual ${amount(v.median[i])} (${amount(v.low[i])} to ${amount(v.high[i])})`}`,
     });
   } else if (name === "negative") {
     const n = told.negative;
-    draw(figure, [n.at, n.share, n.low, n.high], {
-      plugins, bands: band, axes: axes(share), scales: { x, y: { range: [0, 1] } }, series: [{}, { ...line, spanGaps: true }, edge, edge],
-      tell: (i) => (n.share[i] === null ? "nothing said" : `${share(n.share[i])} negative (${share(n.low[i])} to ${share(n.high[i])})`),
+    const of = last(n.at);
+    draw(figure, [ends(n.at), held(n.share), held(n.low), held(n.high)], {
+      plugins, bands: band, axes: axes(share), scales: { x, y: { range: [0, 1] } }, series: [{}, stepped, edge, edge],
+      tell: (j, i = of(j)) => (n.share[i] === null ? "nothing said" : `${share(n.share[i])} negative (${share(n.low[i])} to ${share(n.high[i])})`),
     });
   } else {
     const r = told.risk;

@@ -25,15 +25,23 @@ const refreshAlert = listener.later(() => {
   if (chosen()) htmx.ajax("GET", `/inbox/alert/${encodeURIComponent(chosen())}`, { target: "#detail", swap: "innerHTML" });
 }, 150);
 
+const refreshOverview = listener.later(() => {
+  if (document.getElementById("overview")) htmx.ajax("GET", "/inbox/overview", { target: "#overview", swap: "outerHTML" });
+}, 2500);
+
 listener.on((change) => {
   if (change.kind !== "alert" && change.kind !== "reset") return;
   refreshSoon();
+  refreshOverview();
   if (change.kind === "reset" || change.key === chosen()) refreshAlert();
 });
 
 function afterSwap() {
   const head = document.querySelector(".listhead");
-  if (head) listener.unread(Number(head.dataset.unread));
+  if (head) {
+    listener.unread(Number(head.dataset.unread));
+    document.getElementById("clear").hidden = head.dataset.query === "state=standing";
+  }
   for (const item of items()) {
     item.querySelector(".pick").checked = picked.has(item.dataset.id);
     mark(item);
