@@ -311,6 +311,8 @@ class Reason(msgspec.Struct, frozen=True, kw_only=True):
     """A hard rule (`safety`, `legal`, `privacy`) or an input of the score (`severity`, …)."""
     contribution: float
     """Share of the score, in [0, 1]; a hard rule has 1."""
+    because: str = ""
+    """Of a hard rule: the probabilities that it fired on."""
 
 
 class Alert(Record, frozen=True, kw_only=True):
