@@ -46,7 +46,7 @@ def main() -> None:
     for name, count in sorted(counts.items()):
         print(f"{name} {count}")
     golden = [(r, f) for r in rows for f in NOW.hard_rules if f in r["flags"] and about(r)]
-    lost = sum(not true(row, flag) for row, flag in golden)
+    lost = sum(not meets(row) for row, _ in golden)
     print(f"by the annotators' labels: {len(golden)} flags, {lost} of them without the condition")
 
 
@@ -66,6 +66,12 @@ def fired(judgement: Judgement, policy: EscalationPolicy) -> set[str]:
 
 def about(row: Row) -> bool:
     return bool(row["issue"] != "none")
+
+
+def meets(row: Row) -> bool:
+    """The condition, of labels that are certain."""
+    troubled = row["complaint"] == 1 or "request" in row["flags"] or row["sentiment"] == "neg"
+    return bool(troubled and row["sentiment"] != "pos")
 
 
 def true(row: Row, flag: str) -> bool:
