@@ -12,10 +12,10 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from agents.flow import Batches, Hop, Incoming, MaskBytes, Outcome, Outgoing, Step, overlapped, send
 from listener.brand import BrandPolicy, weigh
 from listener.fit import stage_of
-from listener.identity import Guesser, LinkPolicy, link, subject_of
+from listener.identity import Guesser, LinkPolicy, link, proof_of, subject_of
 from listener.ports import Directory, Judge
 from listener.records import Forget, Gone, Judgement, Linked, Mention
-from listener.topics import BRAND_EVIDENCE, LINKED, SUBJECT_EVENTS, THREADS
+from listener.topics import BRAND_EVIDENCE, LINKED, MANUAL_LINKS, SUBJECT_EVENTS, THREADS
 
 Run = Callable[[Callable[[], list[Judgement]]], Awaitable[list[Judgement]]]
 """Runs blocking work off the event loop, one piece at a time."""
@@ -48,18 +48,26 @@ def classify(
     def one(incoming: Incoming, mention: Mention, judgement: Judgement) -> list[Outgoing]:
         linked = join(mention, judgement)
         parts = weigh(linked, brands)
-        return [
+        outputs = [
             send(LINKED, linked.subject, linked, of=incoming),
             *(send(BRAND_EVIDENCE, part.brand, part, of=incoming) for part in parts),
         ]
+        proof = proof_of(mention, linked.link, directory.find, links)
+        if proof is not None:
+            outputs.append(send(MANUAL_LINKS, proof.author, proof, of=incoming))
+        return outputs
 
-    def forgotten(incoming: Incoming, request: Forget) -> Outgoing:
-        """Where a message belongs only its thread knows; an author is a subject by itself."""
+    def forgotten(incoming: Incoming, request: Forget) -> list[Outgoing]:
+        """Where a message belongs only its thread knows; an author is a subject by itself, and
+        what people said or the author proved goes, too."""
         if request.mention_id is not None:
-            return send(THREADS, request.mention_id, request, of=incoming)
+            return [send(THREADS, request.mention_id, request, of=incoming)]
         subject = request.author or f"customer:{request.customer_id}"
         gone = Gone(subject=subject, at=request.requested_at)
-        return send(SUBJECT_EVENTS, subject, gone, of=incoming)
+        outputs = [send(SUBJECT_EVENTS, subject, gone, of=incoming)]
+        if request.author is not None:
+            outputs.append(send(MANUAL_LINKS, request.author, request, of=incoming))
+        return outputs
 
     async def judged(mentions: Sequence[Mention]) -> list[Judgement]:
         texts = [m.text for m in mentions]
@@ -70,7 +78,7 @@ def classify(
         outputs: list[Outgoing] = []
         records = step.decode(batch, outputs)
         mentions = [(i, m) for i, m in records if isinstance(m, Mention)]
-        outputs += [forgotten(i, f) for i, f in records if isinstance(f, Forget)]
+        outputs += [out for i, f in records if isinstance(f, Forget) for out in forgotten(i, f)]
         judgements = await judged([m for _, m in mentions])
         for (incoming, mention), judgement in zip(mentions, judgements, strict=True):
             try:

@@ -23,6 +23,7 @@ from listener.escalation import (
     act,
     answer,
     arrive,
+    belong,
     broke_sla,
     hear,
     next_due,
@@ -32,7 +33,17 @@ from listener.escalation import (
     tick,
 )
 from listener.fit import CustomerState, FitPolicy, Heard, learn
-from listener.records import Action, Alert, Gone, GroupHit, Linked, Moved, Reply, ThreadOf
+from listener.records import (
+    Action,
+    Alert,
+    Belongs,
+    Gone,
+    GroupHit,
+    Linked,
+    Moved,
+    Reply,
+    ThreadOf,
+)
 from listener.topics import (
     ACTIONS,
     ALERTS,
@@ -49,7 +60,7 @@ from listener.topics import (
 AT_ONCE: Final = 500
 """Subjects that one tick looks at, so that a batch stays small after a long pause."""
 
-Known = Linked | Action | Reply | GroupHit | Moved | Gone
+Known = Linked | Action | Reply | GroupHit | Moved | Belongs | Gone
 Incidents = Callable[[], frozenset[tuple[str, str]]]
 """(brand, issue) of the incidents that are open."""
 Refuse = Callable[[Incoming, Exception], Outgoing]
@@ -131,7 +142,7 @@ class Escalation:
         if subject is None:
             return []
         state = subject.escalation
-        if state.moved_to and not isinstance(record, Moved):
+        if state.moved_to and not _stays(record):
             return [_forwarded(record, state.moved_to, incoming)]
         given = self.given(self._now(record, subject))
         changes = tick(state, given)
@@ -156,24 +167,26 @@ class Escalation:
         state = subject.escalation
         if isinstance(record, Linked):
             breached = broke_sla(record, state, self.policy)
-            _add(changes, hear(record, state, given))
+            changes.add(hear(record, state, given))
             learned = self._learn(record, subject, breached=breached)
             return [*_answered(record, incoming), *_said(learned, incoming)]
         if isinstance(record, Action):
             self._act(record, state, given, changes)
         elif isinstance(record, Reply):
-            _add(changes, answer(record, state, given))
+            changes.add(answer(record, state, given))
         elif isinstance(record, GroupHit):
-            _add(changes, strike(record, state, given))
+            changes.add(strike(record, state, given))
         elif isinstance(record, Moved):
-            _add(changes, arrive(record, state))
+            changes.add(arrive(record, state))
+        elif isinstance(record, Belongs):
+            changes.add(belong(record, state))
         else:
-            _add(changes, redact(record, state))
+            changes.add(redact(record, state))
         return []
 
     def _act(self, action: Action, state: SubjectState, given: Given, changes: Changes) -> None:
         found = act(action, state, given)
-        _add(changes, found)
+        changes.add(found)
         if found.alerts and action.kind in ("resolve", "wrong"):
             self.judged(found.alerts[-1], "wrong" if action.kind == "wrong" else "right")
 
@@ -208,14 +221,6 @@ def escalating(escalation: Escalation, *, mask: MaskBytes) -> Hop:
     return hop
 
 
-def _add(changes: Changes, more: Changes) -> None:
-    changes.alerts += more.alerts
-    changes.placed += more.placed
-    changes.hits += more.hits
-    changes.links += more.links
-    changes.moved += more.moved
-
-
 def _published(
     changes: Changes, subject: str, now: datetime, incoming: Incoming
 ) -> Iterator[Outgoing]:
@@ -224,9 +229,12 @@ def _published(
     for identifier in changes.placed:
         placed = ThreadOf(mention_id=identifier, subject=subject, at=now)
         yield send(THREADS, identifier, placed, of=incoming)
-    events: list[GroupHit | Moved] = [*changes.hits, *changes.moved]
+    events: list[GroupHit | Moved | Belongs] = [*changes.hits, *changes.moved, *changes.belongs]
     for event in events:
         yield send(SUBJECT_EVENTS, event.subject, event, of=incoming)
+    for index, gone in enumerate(changes.gone):
+        # Several may go to one group.
+        yield send(SUBJECT_EVENTS, gone.subject, gone, of=incoming, index=index)
     for link in changes.links:
         yield send(MANUAL_LINKS, link.author, link, of=incoming)
 
@@ -254,6 +262,12 @@ def _answered(linked: Linked, incoming: Incoming) -> Iterator[Outgoing]:
             observed_at=mention.observed_at,
         )
         yield send(THREADS, answers, reply, of=incoming)
+
+
+def _stays(record: Known) -> bool:
+    """What concerns the author's own state, wherever the threads are."""
+    whole = isinstance(record, Gone) and record.mention_id is None
+    return whole or isinstance(record, Moved | Belongs)
 
 
 def _forwarded(record: Known, subject: str, incoming: Incoming) -> Outgoing:

@@ -1,7 +1,8 @@
 """Customer → Identity, one for each identifier; what a customer no longer has is withdrawn.
 
-What people say by hand (ManualLink) comes by author, and so in other partitions than the customer's
-record; both end on the same topic, where every worker's directory joins them.
+What people say by hand (ManualLink) and what authors prove (Proof) comes by author, and so in other
+partitions than the customer's record; both end on the same topic, where every worker's directory
+joins them.
 """
 
 from __future__ import annotations
@@ -21,14 +22,15 @@ from listener.identity import (
     identities_for,
     identities_of,
     key_of,
+    prove,
 )
-from listener.records import Customer, Forget, Identity, ManualLink
+from listener.records import Customer, Forget, Identity, ManualLink, Proof
 from listener.topics import IDENTITIES, MANUAL_LINKS
 
 Seal = Callable[[Customer], Customer]
 """Hashes what is in plain. Raises InvalidMessage with the field at fault."""
 Authors = Callable[[str], Iterable[str]]
-"""Customer → authors whom people linked to them or parted from them."""
+"""Customer → authors whom people linked to them or parted from them, or who proved to be them."""
 
 
 class Known(msgspec.Struct):
@@ -37,8 +39,11 @@ class Known(msgspec.Struct):
     published: dict[str, str] = {}
 
 
+OfAuthor = ManualLink | Proof | Forget
+
+
 class Said(msgspec.Struct):
-    """What people said of one author, and what the topic has of it."""
+    """What is known of one author, and what the topic has of it."""
 
     manual: ManualState = msgspec.field(default_factory=ManualState)
     published: dict[str, str] = {}
@@ -55,7 +60,7 @@ def index(
 ) -> Hop:
     """`profiles`: whether names and the like are published, for probabilistic linking."""
     known: Step[Customer] = Step(stage="index", kind=Customer, mask=mask)
-    said: Step[ManualLink | Forget] = Step(stage="index", kind=ManualLink | Forget, mask=mask)
+    said: Step[OfAuthor] = Step(stage="index", kind=OfAuthor, mask=mask)
 
     def customer(incoming: Incoming, record: Customer) -> list[Outgoing]:
         _check_key(incoming, record.customer_id)
@@ -77,17 +82,12 @@ def index(
             *(send(MANUAL_LINKS, a, request, of=incoming) for a in linked_by_hand(name)),
         ]
 
-    def link(incoming: Incoming, record: ManualLink | Forget | None) -> list[Outgoing]:
+    def link(incoming: Incoming, record: OfAuthor | None) -> list[Outgoing]:
         author = _key(incoming)
         state = authors.open(author, incoming)
         if state is None:
             return []
-        if record is None:
-            state.manual = ManualState()
-        elif isinstance(record, ManualLink):
-            apply(record, state.manual)
-        else:
-            forget(record.customer_id or "", state.manual)
+        _take(record, state)
         return _changes(state.published, identities_for(author, state.manual), incoming)
 
     def one(incoming: Incoming) -> list[Outgoing]:
@@ -107,6 +107,17 @@ def index(
             yield Outcome(outputs, [*customers.written(), *authors.written()])
 
     return hop
+
+
+def _take(record: OfAuthor | None, state: Said) -> None:
+    if isinstance(record, ManualLink):
+        apply(record, state.manual)
+    elif isinstance(record, Proof):
+        prove(record, state.manual)
+    elif record is not None and record.customer_id is not None:
+        forget(record.customer_id, state.manual)
+    else:
+        state.manual = ManualState()
 
 
 def _changes(

@@ -41,6 +41,7 @@ from listener.metrics import Metrics
 from listener.model import load_model
 from listener.policy import Policy
 from listener.ports import Clock, Judge
+from listener.proofs import Proofs
 from listener.records import Mention
 from listener.settings import Settings
 from listener.sources import FORMATS
@@ -115,9 +116,11 @@ class Application:
         policy, mask = self.policy, mask_bytes
         sources = {topic: FORMATS[name] for topic, name in policy.sources.items()}
         preparer = Preparer(policy.brands)
+        region = self.settings.phone_region
+        proofs = Proofs(policy.identity, self.contacts, region=region)
 
         def prepare(mention: Mention) -> Mention:
-            return preparer.prepare(self.contacts.prepared(mention))
+            return preparer.prepare(self.contacts.prepared(proofs.found(mention)))
 
         subjects = self._ledger(STATE_SUBJECTS, Subject)
         brands = self._ledger(STATE_BRANDS, BrandState, snapshots=False)

@@ -40,6 +40,11 @@ class Contacts:
         self._region = region
         self._warned = False
 
+    @property
+    def keyed(self) -> bool:
+        """Whether there is a key, and so any hash."""
+        return self._key is not None
+
     def sealed(self, customer: Customer) -> Customer:
         """The customer with hashes only. Raises InvalidMessage with the field at fault."""
         if not customer.emails and not customer.phones:

@@ -39,17 +39,19 @@ class Entry:
         self.own = 0
         """Identifiers of the customer's own record; with none left the customer is unknown."""
         self.authors: tuple[str, ...] = ()
-        """Keys of authors whom people linked to the customer by hand, or parted."""
+        """Keys of authors linked to the customer by a person or a proof, or parted."""
 
 
 class Claim:
     """A claim that did not come from the customer's own record."""
 
-    __slots__ = ("basis", "entry")
+    __slots__ = ("basis", "entry", "evidence", "expires")
 
-    def __init__(self, entry: Entry, basis: str) -> None:
+    def __init__(self, entry: Entry, identity: Identity) -> None:
         self.entry = entry
-        self.basis = basis
+        self.basis = identity.basis
+        self.expires = identity.expires
+        self.evidence = identity.evidence
 
 
 Claims = Entry | Claim | tuple[Entry | Claim, ...]
@@ -100,7 +102,7 @@ class Directory:
         return self._willing[network] > 0
 
     def authors_of(self, customer_id: str) -> tuple[str, ...]:
-        """Keys of authors whom people linked to the customer by hand, or parted."""
+        """Keys of authors linked to the customer by a person or a proof, or parted."""
         entry = self._entries.get(customer_id)
         return entry.authors if entry else ()
 
@@ -152,7 +154,7 @@ class Directory:
         else:
             author = identity.identifier.removeprefix("veto:")
             entry.authors = tuple(dict.fromkeys((*entry.authors, author)))
-        claim = Claim(entry, identity.basis) if identity.basis else entry
+        claim = Claim(entry, identity) if identity.basis else entry
         others = _all(self._claims.get(address))
         self._claims[address] = (*others, claim) if others else claim
 
@@ -176,7 +178,8 @@ class Directory:
 
     def _identity(self, identifier: str, claim: Entry | Claim) -> Identity | None:
         entry = _entry(claim)
-        basis = claim.basis if isinstance(claim, Claim) else ""
+        said = claim if isinstance(claim, Claim) else None
+        basis = said.basis if said else ""
         if entry.standing is None and basis != "unlinked":
             return None
         return Identity(
@@ -186,6 +189,8 @@ class Directory:
             basis=basis,
             standing=self._ranked(entry.standing),
             consent=entry.consent or {},
+            expires=said.expires if said else None,
+            evidence=said.evidence if said else (),
         )
 
     def _ranked(self, standing: Standing | None) -> Standing | None:

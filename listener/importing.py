@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from array import array
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from hashlib import blake2b
 from itertools import chain
 from pathlib import Path
@@ -14,7 +15,7 @@ import msgspec
 import numpy as np
 from aiokafka import AIOKafkaConsumer
 from rich.console import Console
-from rich.progress import Progress
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
 from listener.codec import encode
 from listener.columns import parse_mapping
@@ -26,6 +27,8 @@ from listener.topics import CUSTOMERS
 
 EVERY = 500
 """Rows between two reports of progress."""
+LINE_EVERY = 100_000
+"""Rows between two lines where there is no terminal."""
 
 
 class Summary(msgspec.Struct, kw_only=True):
@@ -39,6 +42,8 @@ class Summary(msgspec.Struct, kw_only=True):
 
 
 Tell = Callable[[Row], None]
+Report = Callable[[int, Row], None]
+"""Called with the number of rows read, and the last of them."""
 
 
 async def import_file(
@@ -60,26 +65,41 @@ async def import_file(
         console.print(text, highlight=False, markup=False, soft_wrap=True)
 
     size = file.stat().st_size if file is not None and file.is_file() else 0
-    with Progress(console=console, disable=not console.is_terminal) as bar:
+    with shown(console, size) as progress:
+        return await import_rows(settings, rows, bad=bad, progress=progress)
+
+
+@contextmanager
+def shown(console: Console, size: int) -> Iterator[Report]:
+    """A bar on a terminal, else a line now and then. `size`: bytes of the whole file."""
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TaskProgressColumn(),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
         task = bar.add_task("customers", total=size or None)
 
-        def progress(row: Row) -> None:
-            bar.update(task, completed=row.read)
+        def report(rows: int, last: Row) -> None:
+            text = f"{rows:,} customers"
+            bar.update(task, completed=last.read, description=text)
+            if not console.is_terminal and rows and rows % LINE_EVERY == 0:
+                share = f", {last.read / size:.0%} of the file" if size else ""
+                console.print(f"{text} read{share}", highlight=False)
 
-        found = await import_rows(settings, rows, bad=bad, progress=progress)
-        bar.update(task, completed=size)
-    return found
+        yield report
 
 
 async def import_rows(
-    settings: Settings, rows: Iterable[Row], *, bad: Tell, progress: Tell
+    settings: Settings, rows: Iterable[Row], *, bad: Tell, progress: Report
 ) -> Summary:
     """Sends every good row that is not on the topic as it is. `bad` is told of each bad row."""
     summary = Summary()
     present = await sent_before(settings)
     async with connected(settings, producer(settings)) as client:
         pending: list[Any] = []
-        for number, row in enumerate(rows):
+        for number, row in enumerate(rows, 1):
             value = _value(row, present, summary, bad)
             if value is not False:
                 key = row.customer_id.encode()
@@ -88,7 +108,7 @@ async def import_rows(
                 await asyncio.gather(*pending)
                 pending.clear()
             if number % EVERY == 0:
-                progress(row)
+                progress(number, row)
         await asyncio.gather(*pending)
     return summary
 

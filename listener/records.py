@@ -60,6 +60,15 @@ class Author(msgspec.Struct, frozen=True, kw_only=True):
     location: str | None = None
 
 
+class Said(msgspec.Struct, frozen=True, kw_only=True):
+    """Identifiers that an author named in the message itself, before they were masked."""
+
+    identifiers: tuple[str, ...]
+    """`email:` and `phone:` with a hash, `external:` with an id of the deployment's own form."""
+    needed: int
+    """How many of one customer's prove that it is the author."""
+
+
 class Hints(msgspec.Struct, frozen=True, kw_only=True):
     """What the source itself says about which customer this is.
 
@@ -72,6 +81,8 @@ class Hints(msgspec.Struct, frozen=True, kw_only=True):
     phone_hash: str | None = None
     email: str | None = None
     phone: str | None = None
+    said: Said | None = None
+    """Normalise fills it in; what a source gives is not taken."""
 
 
 class Mention(Record, frozen=True, kw_only=True, tag_field="type", tag="mention"):
@@ -255,9 +266,14 @@ class Identity(Record, frozen=True, kw_only=True):
     standing: Standing | None = None
     """None on a person's own link, which is of another partition than the customer."""
     basis: str = ""
-    """`manual`: a person linked this author; `unlinked`: a person said that it is not theirs."""
+    """`manual`: a person linked this author; `unlinked`: a person said that it is not theirs;
+    `proof`: the author named what only this customer has."""
     consent: dict[str, bool] = {}
     profile: Profile | None = None
+    expires: datetime | None = None
+    """Of `proof`: until when it holds."""
+    evidence: tuple[str, ...] = ()
+    """Of `proof`: what was named, and in which messages."""
 
 
 class ManualLink(Record, frozen=True, kw_only=True, tag_field="type", tag="manual_link"):
@@ -272,6 +288,21 @@ class ManualLink(Record, frozen=True, kw_only=True, tag_field="type", tag="manua
     action_id: str
 
 
+class Proof(Record, frozen=True, kw_only=True, tag_field="type", tag="proof"):
+    """An author named identifiers of one customer in a thread. Key: `author` (`network:id`)."""
+
+    author: str
+    customer_id: str
+    identifiers: tuple[str, ...]
+    """As a person may see them: hashes are cut."""
+    needed: int
+    mention_id: str
+    at: datetime
+    counts_until: datetime
+    """A later message may add what is missing until then."""
+    expires: datetime | None = None
+
+
 # --- alerts ---------------------------------------------------------------------------------
 
 
@@ -280,6 +311,8 @@ class Reason(msgspec.Struct, frozen=True, kw_only=True):
     """A hard rule (`safety`, `legal`, `privacy`) or an input of the score (`severity`, …)."""
     contribution: float
     """Share of the score, in [0, 1]; a hard rule has 1."""
+    because: str = ""
+    """Of a hard rule: the probabilities that it fired on."""
 
 
 class Alert(Record, frozen=True, kw_only=True):
@@ -409,12 +442,25 @@ class Moved(Record, frozen=True, kw_only=True, tag_field="type", tag="moved"):
     at: datetime
 
 
+class Belongs(Record, frozen=True, kw_only=True, tag_field="type", tag="belongs"):
+    """A customer's state has messages of this author, so that forgetting the author finds them.
+    Key: `subject`."""
+
+    subject: str
+    """The author."""
+    customer: str
+    """The customer's subject."""
+    at: datetime
+
+
 class Gone(Record, frozen=True, kw_only=True, tag_field="type", tag="gone"):
     """A message, or all of an author or customer, that was deleted. Key: `subject`."""
 
     subject: str
     mention_id: str | None = None
-    """None: everything of the subject."""
+    """None: everything of the subject, or of `author` there."""
+    author: str | None = None
+    """Whose it was, where the subject has messages of others."""
     at: datetime
 
 

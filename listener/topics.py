@@ -53,7 +53,7 @@ ACTIONS: Final = Topic(
 SUBJECT_EVENTS: Final = Topic(
     name="listener.subject.events",
     key="subject",
-    record=records.Reply | records.GroupHit | records.Moved | records.Gone,
+    record=records.Reply | records.GroupHit | records.Moved | records.Belongs | records.Gone,
     retention_ms=7 * DAY_MS,
     help="What became elsewhere of a subject's threads: answers, group hits, moves, deletions.",
 )
@@ -154,9 +154,9 @@ IDENTITIES: Final = Topic(
 MANUAL_LINKS: Final = Topic(
     name="listener.links",
     key="author `network:id`",
-    record=records.ManualLink,
+    record=records.ManualLink | records.Proof | records.Forget,
     cleanup="compact",
-    help="What people said of whose messages these are.",
+    help="What people said, and what authors proved, of whose messages these are.",
 )
 DEAD_LETTERS: Final = Topic(
     name="listener.dead-letters",

@@ -27,7 +27,13 @@ def test_the_readme_names_real_files() -> None:
     """No dead link."""
     for name in (
         *(f"docs/{part}.md" for part in ("settings", "topics", "metrics", "benchmarks")),
-        *("docs/receivers.md", "docs/escalation.md", "docs/page.png", "models/MODEL_CARD.md"),
+        *(
+            "docs/receivers.md",
+            "docs/escalation.md",
+            "docs/linking.md",
+            "docs/page.png",
+            "models/MODEL_CARD.md",
+        ),
         "listener/demo/policy.yaml",
     ):
         assert (ROOT / name).exists(), name

@@ -2,6 +2,7 @@
 
 from listener.escalation.actions import act
 from listener.escalation.andon import strike
+from listener.escalation.belonging import belong
 from listener.escalation.conversations import answer
 from listener.escalation.forgetting import redact
 from listener.escalation.lifecycle import hear
@@ -23,6 +24,7 @@ __all__ = [
     "act",
     "answer",
     "arrive",
+    "belong",
     "broke_sla",
     "hear",
     "next_due",

@@ -45,6 +45,7 @@ def follow_up(linked: Linked, book: Book, key: str | None, changes: Changes, giv
         at=mention.event_time,
         closes=closes(linked, given.policy),
         thanks=thanks(mention.text, given.policy),
+        author=mention.author_key,
     )
     if key is not None:
         _apply(book, key, loose, changes, given)
@@ -82,7 +83,7 @@ def thanks(text: str, policy: EscalationPolicy) -> bool:
 
 def _apply(book: Book, key: str, loose: Loose, changes: Changes, given: Given) -> None:
     thread = book.threads[key]
-    if not remember(thread, loose.mention_id):
+    if not remember(thread, loose.mention_id, author=loose.author):
         return
     thread.last = max(thread.last, loose.at)
     thread.due["expire"] = thread.last + timedelta(days=given.policy.thread_days)

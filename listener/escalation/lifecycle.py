@@ -8,6 +8,7 @@ from typing import Final
 import msgspec
 
 from listener.escalation import notices
+from listener.escalation.belonging import whereabouts
 from listener.escalation.conversations import conversation, follow_up, settle
 from listener.escalation.notices import begin, due_at, restamp
 from listener.escalation.opportunity import give_way, opportunity
@@ -25,11 +26,10 @@ from listener.escalation.state import (
     remember,
 )
 from listener.escalation.waiting import arm, waited, waits_for_answer
-from listener.records import Alert, GroupHit, Linked
+from listener.records import Alert, GroupHit, Linked, Mention
 
 EVIDENCE: Final = 20
 SNIPPET: Final = 200
-AUTHORS: Final = 5
 PIECES: Final = timedelta(minutes=10)
 """Messages that follow each other within this time are one, written in pieces."""
 
@@ -38,8 +38,9 @@ def hear(linked: Linked, state: SubjectState, given: Given) -> Changes:
     """Takes a customer's message into the subject's state. `tick` comes first."""
     changes = Changes()
     labels, mention = linked.judgement.labels, linked.mention
-    if mention.from_brand or mention.repost_of is not None:
+    if mention.from_brand or mention.repost_of is not None or _forgotten(mention, state):
         return changes
+    changes.belongs += whereabouts(linked, state)
     book = state.guests.get(mention.author_key, state.own)
     if mention.op == "update":
         _requote(book, linked, changes)
@@ -55,6 +56,11 @@ def hear(linked: Linked, state: SubjectState, given: Given) -> Changes:
         follow_up(linked, book, talk, changes, given)
         opportunity(linked, state, book, changes, given)
     return changes
+
+
+def _forgotten(mention: Mention, state: SubjectState) -> bool:
+    """Whether the author was forgotten after they wrote this."""
+    return state.forgotten is not None and mention.observed_at <= state.forgotten
 
 
 def _known(book: Book, mention_id: str) -> bool:
@@ -117,9 +123,7 @@ def _keep(linked: Linked, book: Book, key: str, changes: Changes, given: Given) 
     thread.segment = linked.standing.segment if linked.standing else ""
     thread.due["expire"] = thread.last + timedelta(days=given.policy.thread_days)
     thread.sender = Sender(mention.network, mention.author, mention.hints)
-    if mention.author_key not in thread.authors:
-        thread.authors = [*thread.authors, mention.author_key][-AUTHORS:]
-    remember(thread, mention.mention_id)
+    remember(thread, mention.mention_id, author=mention.author_key)
     changes.placed.append(mention.mention_id)
     return thread
 

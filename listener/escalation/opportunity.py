@@ -31,10 +31,9 @@ def opportunity(
     thread.last, thread.solved = mention.event_time, False
     thread.channel, thread.quoted = mention.channel, mention.mention_id
     thread.segment = linked.standing.segment if linked.standing else ""
-    thread.authors = [mention.author_key]
     begin(thread, _fresh(linked, labels, book, thread, reason, given), changes, given)
     thread.due["expire"] = thread.last + timedelta(days=given.policy.thread_days)
-    remember(thread, mention.mention_id)
+    remember(thread, mention.mention_id, author=mention.author_key)
     changes.placed.append(mention.mention_id)
 
 

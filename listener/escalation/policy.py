@@ -48,6 +48,26 @@ class Opportunity(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     priority: Priority = "P3"
 
 
+class HardRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What makes a flag alone a P1: the author must have a trouble with it or ask for help, and not
+    be glad. A joke about a lawsuit and praise for a rescue carry the flag, too."""
+
+    flag: float = 0.6
+    """Least probability of the flag."""
+    complaint: float = 0.2
+    """Least P(complaint); 0 asks for none."""
+    request: float = 0.5
+    """P(request) that does instead: "somebody is in my account, what do I do" is no complaint."""
+    negative: float = 0.5
+    """P(negative) that does instead."""
+    positive: float = 0.5
+    """P(positive) from which it is no trouble; above 1 it never is."""
+
+    def __post_init__(self) -> None:
+        if not 0 < self.flag <= 1:
+            raise ValueError(f"flag={self.flag}: give a probability above 0")
+
+
 class EscalationPolicy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Weights, thresholds and hard rules; the defaults are those of definitions §3."""
 
@@ -62,10 +82,10 @@ class EscalationPolicy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
             "relapse": 0.30,
         }
     )
-    hard_rules: dict[str, float] = msgspec.field(
-        default_factory=lambda: {"safety": 0.6, "legal": 0.6, "privacy": 0.6}
+    hard_rules: dict[str, HardRule | float] = msgspec.field(
+        default_factory=lambda: {name: HardRule() for name in ("safety", "legal", "privacy")}
     )
-    """Flag → probability from which it alone is a P1."""
+    """Flag → what makes it alone a P1; a number is its `flag`."""
     p2: float = 0.75
     p3: float = 0.50
     complaint_floor: float = 0.5

@@ -7,7 +7,7 @@ from typing import Final
 
 import msgspec
 
-from listener.escalation.policy import EscalationPolicy
+from listener.escalation.policy import EscalationPolicy, HardRule
 from listener.records import Labels, Linked, Priority, Reason
 
 _CERTAIN: Final = 1e-9
@@ -51,11 +51,28 @@ def _hard(linked: Linked, labels: Labels, policy: EscalationPolicy) -> tuple[Rea
     """Hard rules need a message to the company: a crime report is not ours to answer."""
     if not ours(linked, labels, policy):
         return ()
-    return tuple(
-        Reason(code=flag, contribution=1.0)
-        for flag, threshold in policy.hard_rules.items()
-        if labels.flags.get(flag, 0.0) >= threshold and flag not in linked.judgement.unsure
-    )
+    found = []
+    for flag, rule in policy.hard_rules.items():
+        because = _because(
+            flag, labels, rule if isinstance(rule, HardRule) else HardRule(flag=rule)
+        )
+        if because and flag not in linked.judgement.unsure:
+            found.append(Reason(code=flag, contribution=1.0, because=because))
+    return tuple(found)
+
+
+def _because(flag: str, labels: Labels, rule: HardRule) -> str:
+    """What a hard rule fires on; empty where it does not."""
+    if labels.flags.get(flag, 0.0) < rule.flag or labels.sentiment["pos"] >= rule.positive:
+        return ""
+    grounds = {
+        "complaint": (labels.complaint, rule.complaint),
+        "request": (labels.flags.get("request", 0.0), rule.request),
+        "negative": (labels.sentiment["neg"], rule.negative),
+    }
+    met = (f"{name} {p:.2f}" for name, (p, least) in grounds.items() if p >= least)
+    ground = next(met, None)
+    return f"{flag} {labels.flags[flag]:.2f}, {ground}" if ground else ""
 
 
 def ours(linked: Linked, labels: Labels, policy: EscalationPolicy) -> bool:

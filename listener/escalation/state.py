@@ -11,6 +11,8 @@ import msgspec
 from listener.records import (
     Alert,
     Author,
+    Belongs,
+    Gone,
     GroupHit,
     Hints,
     Link,
@@ -60,14 +62,18 @@ class Thread(msgspec.Struct):
     segment: str = ""
     quoted: str = ""
     """Id of the message whose text the alert shows."""
-    authors: list[str] = []
-    """Who wrote in it, at most five."""
+    wrote: dict[str, list[str]] = {}
+    """Author → ids of theirs among `heard` and the alert's evidence."""
     sender: Sender | None = None
     """Of its last message: a changed directory may say otherwise whose it is."""
     home: Link | None = None
     """Of a guest's thread: the link that its alert had before."""
     actions: list[str] = []
     """Ids of the last actions, so that one that comes twice acts once."""
+
+    @property
+    def authors(self) -> list[str]:
+        return list(self.wrote)
 
     @property
     def standing(self) -> bool:
@@ -86,6 +92,7 @@ class Loose(msgspec.Struct):
     at: datetime
     closes: bool
     thanks: bool
+    author: str = ""
 
 
 class Book(msgspec.Struct):
@@ -108,6 +115,12 @@ class SubjectState(msgspec.Struct):
     """The subject that has this author's threads as a guest."""
     hits: dict[str, datetime] = {}
     """Of a group: customer → when the issue last hit them."""
+    writers: list[str] = []
+    """Of a customer: authors who know that their messages are here."""
+    under: list[str] = []
+    """Of an author: customers who have messages of theirs."""
+    forgotten: datetime | None = None
+    """Of an author: what they wrote up to then is not taken in any more."""
 
     def books(self) -> list[Book]:
         return [self.own, *self.guests.values()]
@@ -129,6 +142,12 @@ class Changes(msgspec.Struct):
     hits: list[GroupHit] = []
     links: list[ManualLink] = []
     moved: list[Moved] = []
+    belongs: list[Belongs] = []
+    gone: list[Gone] = []
+
+    def add(self, more: Changes) -> None:
+        for name in self.__struct_fields__:
+            getattr(self, name).extend(getattr(more, name))
 
     def change(self, thread: Thread, *, by: int = 1, **fields: Any) -> None:
         """A new version of the thread's alert."""
@@ -145,9 +164,14 @@ def digest(*parts: str) -> str:
     return hashlib.sha256("\x1f".join(parts).encode()).hexdigest()[:16]
 
 
-def remember(thread: Thread, identifier: str) -> bool:
-    """Whether the thread did not know this id yet."""
+def remember(thread: Thread, identifier: str, *, author: str = "") -> bool:
+    """Whether the thread did not know this id yet. `author`: whose message it is; no answer."""
     if identifier in thread.heard:
         return False
     thread.heard = [*thread.heard, identifier][-HEARD:]
+    if author:
+        known = {*thread.heard, *(thread.alert.evidence if thread.alert else ())}
+        wrote = {who: [i for i in ids if i in known] for who, ids in thread.wrote.items()}
+        wrote[author] = [*wrote.get(author, ()), identifier]
+        thread.wrote = {who: ids for who, ids in wrote.items() if ids}
     return True

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from listener.records import Customer, Identity, Profile, Standing, Tier
+
+Find = Callable[[str, str | None], Identity | None]
+"""Identifier → its record: the one of the customer given, or of its only owner."""
 
 
 def identities_of(customer: Customer, *, profiles: bool = True) -> tuple[Identity, ...]:
@@ -68,6 +71,12 @@ def profile_key(customer_id: str) -> str:
 def veto(author: str) -> str:
     """Of an author whom a person parted from the customer of the record."""
     return f"veto:{author}"
+
+
+def masked(identifier: str) -> str:
+    """As a person may see it: of a hash only what tells two of them apart."""
+    kind, _, digest = identifier.partition(":")
+    return f"{kind}:{digest[:8]}…" if kind in ("email", "phone") else identifier
 
 
 def tier_of(identifier: str) -> Tier:

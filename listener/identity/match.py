@@ -2,25 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import datetime
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from listener.identity.identifiers import (
+    Find,
     domain,
     email,
     external,
     handle,
+    masked,
     phone,
     profile_key,
-    veto,
 )
-from listener.identity.policy import LinkPolicy, consents, expiry, may_look
+from listener.identity.policy import LinkPolicy, expiry, may_look, permits
 from listener.identity.probable import Guesser
+from listener.identity.proof import named
 from listener.records import Author, Hints, Identity, Link, Mention, Standing, Tier
 
-Find = Callable[[str, str | None], Identity | None]
-"""Identifier → its record: the one of the customer given, or of its only owner."""
+PROOF: Final = "proof"
 
 
 class Sender(NamedTuple):
@@ -39,8 +40,10 @@ class _Clue(NamedTuple):
     tier: Tier
     basis: str
     identifier: str
-    shown: str
+    shown: tuple[str, ...]
     """The evidence as a person may see it: never an address, and only the start of a hash."""
+    own: str = ""
+    """What the directory's record must say that it stands on: `manual`, `proof`, or nothing."""
 
 
 def link(
@@ -70,13 +73,13 @@ def link_of(
     """
     if sender.author.opted_out:
         return Link(), None
-    for clue in _clues(sender):
+    for clue in _clues(sender, find):
         if not may_look(clue.tier, sender.network, policy):
             continue
         identity = find(clue.identifier, None)
-        if identity is None or (clue.basis == "manual") != (identity.basis == "manual"):
+        if identity is None or clue.own != identity.basis or _over(identity, now):
             continue
-        if _permitted(identity, clue.tier, sender, find, policy):
+        if permits(clue.tier, sender.network, sender.key, identity, find, policy):
             return _found(clue, identity, policy, now=now), identity.standing
     if guess is not None and policy.probabilistic and may_look("T3", sender.network, policy):
         return _guessed(sender, find, policy, now=now, guess=guess)
@@ -109,7 +112,7 @@ def _guessed(
     identity = find(profile_key(best.customer_id), None) if best else None
     if best is None or identity is None:
         return Link(), None
-    if not _permitted(identity, "T3", sender, find, policy):
+    if not permits("T3", sender.network, sender.key, identity, find, policy):
         return Link(), None
     found = Link(
         customer_id=best.customer_id,
@@ -132,35 +135,32 @@ def subject_of(mention: Mention, link: Link) -> str:
     return f"customer:{link.customer_id}" if certain else mention.author_key
 
 
-def _permitted(
-    identity: Identity, tier: Tier, sender: Sender, find: Find, policy: LinkPolicy
-) -> bool:
-    if not consents(tier, sender.network, identity.consent, policy):
-        return False
-    return find(veto(sender.key), identity.customer_id) is None
+def _over(identity: Identity, now: datetime) -> bool:
+    return identity.expires is not None and identity.expires <= now
 
 
-def _clues(sender: Sender) -> Iterator[_Clue]:
-    yield _Clue("T0", "manual", sender.key, sender.key)
+def _clues(sender: Sender, find: Find) -> Iterator[_Clue]:
+    yield _Clue("T0", "manual", sender.key, (sender.key,), "manual")
     hints, author = sender.hints, sender.author
     if hints.external_id:
-        found = external(hints.external_id)
-        yield _Clue("T0", "external_id", found, found)
+        yield _plain("T0", "external_id", external(hints.external_id))
     if hints.email_hash:
-        yield _Clue("T0", "email_hash", email(hints.email_hash), masked(email(hints.email_hash)))
+        yield _plain("T0", "email_hash", email(hints.email_hash))
     if hints.phone_hash:
-        yield _Clue("T0", "phone_hash", phone(hints.phone_hash), masked(phone(hints.phone_hash)))
+        yield _plain("T0", "phone_hash", phone(hints.phone_hash))
     for name in author.verified_domains:
-        yield _Clue("T1", "verified_domain", domain(name), domain(name))
+        yield _plain("T1", "verified_domain", domain(name))
+    given = named(hints, find)
+    if given is not None and hints.said and len(given.identifiers) >= hints.said.needed:
+        shown = tuple(masked(identifier) for identifier in given.identifiers)
+        yield _Clue("T1", PROOF, given.identifiers[0], shown)
+    yield _Clue("T1", PROOF, sender.key, (), PROOF)
     if author.handle:
-        found = handle(sender.network, author.handle)
-        yield _Clue("T2", "given_handle", found, found)
+        yield _plain("T2", "given_handle", handle(sender.network, author.handle))
 
 
-def masked(identifier: str) -> str:
-    """An identifier with a hash, cut to what tells two of them apart."""
-    kind, _, digest = identifier.partition(":")
-    return f"{kind}:{digest[:8]}…"
+def _plain(tier: Tier, basis: str, identifier: str) -> _Clue:
+    return _Clue(tier, basis, identifier, (masked(identifier),))
 
 
 def _found(clue: _Clue, identity: Identity, policy: LinkPolicy, *, now: datetime) -> Link:
@@ -169,6 +169,6 @@ def _found(clue: _Clue, identity: Identity, policy: LinkPolicy, *, now: datetime
         tier=clue.tier,
         basis=clue.basis,
         probability=policy.probability.get(clue.tier, 0.0),
-        evidence=(clue.shown,),
-        expires=expiry(clue.tier, policy, now=now),
+        evidence=clue.shown or identity.evidence,
+        expires=identity.expires or expiry(clue.tier, policy, now=now),
     )

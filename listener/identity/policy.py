@@ -2,12 +2,36 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 import msgspec
 
-from listener.records import Tier
+from listener.identity.identifiers import Find, veto
+from listener.records import Channel, Identity, Tier
+
+
+class ProofPolicy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What an author must name in a thread with the brand to be known as a customer (T1)."""
+
+    needed: dict[Channel, int] = msgspec.field(default_factory=lambda: {"support": 1, "public": 2})
+    """Channel → identifiers of one customer: in public an address alone proves nothing, since
+    others know it too. A channel that is not named proves nothing."""
+    patterns: tuple[str, ...] = ()
+    """Regular expressions of customer and order numbers, as they stand in `external_ids`."""
+    hours: float = 24.0
+    """How long what is missing may follow in another message."""
+
+    def __post_init__(self) -> None:
+        for channel, count in self.needed.items():
+            if count < 1:
+                raise ValueError(f"needed.{channel}={count}: give 1 or more, or leave it out")
+        for pattern in self.patterns:
+            try:
+                re.compile(pattern)
+            except re.error as error:
+                raise ValueError(f"patterns: {pattern} is no regular expression: {error}") from None
 
 
 class LinkPolicy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -34,6 +58,8 @@ class LinkPolicy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     threshold: float | None = None
     """Least probability of a T3 link; none: the one measured with the weights."""
 
+    proof: ProofPolicy = ProofPolicy()
+
     def __post_init__(self) -> None:
         if not 0 < self.known_share < 1:
             raise ValueError(f"known_share={self.known_share}: give a share between 0 and 1")
@@ -53,6 +79,18 @@ def consents(tier: Tier, network: str, consent: Mapping[str, bool], policy: Link
     if given is False:
         return False
     return given is True or tier not in policy.opt_in.get(network, ())
+
+
+def permits(
+    tier: Tier, network: str, author: str, identity: Identity, find: Find, policy: LinkPolicy
+) -> bool:
+    """Whether this author may be linked to the customer of `identity`: the gate, the customer's
+    consent, and what people said of the two."""
+    if not may_look(tier, network, policy):
+        return False
+    if not consents(tier, network, identity.consent, policy):
+        return False
+    return find(veto(author), identity.customer_id) is None
 
 
 def expiry(tier: Tier, policy: LinkPolicy, *, now: datetime) -> datetime | None:

@@ -2,10 +2,13 @@
 
 https://docs.slack.dev: incoming webhooks answer 200 `ok`, 400, 403, 404 or 410 with a reason, and
 429 with Retry-After; Web API methods answer 200 with `ok` and `error`. A webhook cannot update.
+Slack takes a message a second for each channel and 50 updates a minute, more for a short while; who
+goes on regardless may lose messages, or the app. So there is a pause from one call to the next.
 """
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any, Final
 
 import httpx
@@ -25,6 +28,8 @@ from listener.sinks.wording import (
     shorten,
 )
 
+POST_SECONDS: Final = 1.0
+UPDATE_SECONDS: Final = 1.2
 _HEADER: Final = 150
 _TEXT: Final = 3000
 _FIELD: Final = 2000
@@ -42,13 +47,35 @@ _GONE: Final = {"message_not_found", "cant_update_message", "edit_window_closed"
 """Answers to an update that a new message can mend."""
 
 
+class Pace:
+    """Lets one call pass, then none for `seconds`."""
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+        self._free = 0.0
+
+    async def wait(self) -> None:
+        now = asyncio.get_running_loop().time()
+        start = max(now, self._free)
+        self._free = start + self._seconds
+        if start > now:
+            await asyncio.sleep(start - now)
+
+
 class SlackWebhook:
     """Posts one message a notice. Raises SettingsError for a URL that is not http(s)."""
 
     def __init__(
-        self, url: str, *, name: str, where: str, client: httpx.AsyncClient | None = None
+        self,
+        url: str,
+        *,
+        name: str,
+        where: str,
+        client: httpx.AsyncClient | None = None,
+        pause: float = POST_SECONDS,
     ) -> None:
         self.name = name
+        self._pace = Pace(pause)
         self._url = web_url(url, where=where)
         self._http = Http(secrets=secret_parts(url), client=client)
 
@@ -63,6 +90,7 @@ class SlackWebhook:
 
     async def _post(self, content: dict[str, Any]) -> None:
         headers = {"Content-Type": "application/json"}
+        await self._pace.wait()
         await self._http.send("POST", self._url, content=encode(content), headers=headers)
 
 
@@ -82,8 +110,10 @@ class SlackBot:
         name: str,
         api: str,
         client: httpx.AsyncClient | None = None,
+        pause: float = UPDATE_SECONDS,
     ) -> None:
         self.name = name
+        self._pace = Pace(pause)
         self._api = web_url(api, where=f"receivers.{name}.api_url").rstrip("/")
         self._token = token
         self._channel = channel
@@ -123,6 +153,7 @@ class SlackBot:
             "Authorization": f"Bearer {self._token}",
         }
         url = f"{self._api}/{method}"
+        await self._pace.wait()
         answer = await self._http.send("POST", url, content=encode(content), headers=headers)
         found: dict[str, Any] = json_of(answer, "Slack")
         error = str(found.get("error", "no reason"))[:60]

@@ -37,8 +37,12 @@ def facts(alert: Alert) -> list[tuple[str, str]]:
 
 
 def reasons(alert: Alert) -> str:
-    """Each reason with its share of the score."""
-    return ", ".join(f"{r.code} {r.contribution:.0%}" for r in alert.reasons) or "–"
+    """Each reason with its share of the score, and what a hard rule fired on."""
+    said = (
+        f"{r.code} {r.contribution:.0%}" + (f" ({r.because})" if r.because else "")
+        for r in alert.reasons
+    )
+    return ", ".join(said) or "–"
 
 
 def customer(alert: Alert) -> str:

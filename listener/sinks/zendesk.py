@@ -122,7 +122,11 @@ class Zendesk:
             method,
             f"{self._api}{path}.json",
             content=body,
-            headers={"Content-Type": "application/json", **(headers or {})},
+            headers={
+                "Content-Type": "application/json",
+                "Accept": "application/json",
+                **(headers or {}),
+            },
             params=params,
             auth=self._auth,
             takes=takes,

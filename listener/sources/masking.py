@@ -8,7 +8,7 @@ from typing import Final
 LIMIT: Final = 4096
 """Bytes of a bad record that are kept."""
 
-_EMAIL: Final = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+")
+EMAIL: Final = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+")
 _IBAN: Final = re.compile(r"\b[A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,4})?\b")
 _DIGITS: Final = re.compile(r"(?<![\w/#])\+?\(?\d(?:[\d\-. ()]{5,24})\d(?!\w)")
 
@@ -20,7 +20,7 @@ def mask(text: str) -> str:
     or starts with +; dates and order numbers of fewer digits stay.
     """
     if "@" in text:
-        text = _EMAIL.sub("<email>", text)
+        text = EMAIL.sub("<email>", text)
     if not any(c.isdigit() for c in text):
         return text
     return _DIGITS.sub(_number, _IBAN.sub("<iban>", text))

@@ -33,9 +33,13 @@ async def forget(connection: AsyncConnection, request: Forget) -> None:
     kind, key, chosen = _chosen(request)
     found = list(await connection.execute(chosen))
     subjects = {row.subject for row in found}
-    if kind != "mention":
-        subjects.add(f"customer:{key}" if kind == "customer" else key)
     ids = {row.mention_id for row in found} | ({key} if kind == "mention" else set())
+    shared: set[str] = set()
+    if kind == "customer":
+        subjects.add(f"customer:{key}")
+    elif kind == "author":
+        # A customer whom the author was linked to has other messages, which stay.
+        shared, subjects = subjects - {key}, {key}
     await _remember(connection, kind, key, subjects, request.requested_at)
     await connection.execute(
         delete(tables.mentions).where(tables.mentions.c.mention_id.in_(list(ids)))
@@ -48,6 +52,8 @@ async def forget(connection: AsyncConnection, request: Forget) -> None:
     if kind == "customer":
         await connection.execute(delete(tables.offers).where(tables.offers.c.customer_id == key))
     await _redact(connection, subjects, ids, person=person)
+    if shared:
+        await _take_out(connection, shared, ids)
 
 
 def _chosen(request: Forget) -> tuple[str, str, Select[tuple[str, str]]]:
@@ -68,6 +74,11 @@ async def _remember(
     if kind != "mention":
         # One request is one that is outstanding, whatever else goes with it.
         keys |= {rows.digest("subject", subject): True for subject in subjects}
+    await _note(connection, keys, at.timestamp())
+
+
+async def _note(connection: AsyncConnection, digests: dict[str, bool], at: float) -> None:
+    """`digests`: what may not come back, and whether it is not to be scrubbed from the disk."""
     dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
     insert = dialect.insert(tables.forgotten)
     upsert = insert.on_conflict_do_update(
@@ -78,8 +89,8 @@ async def _remember(
     await connection.execute(
         upsert,
         [
-            {"digest": digest, "at": at.timestamp(), "scrubbed": scrubbed}
-            for digest, scrubbed in sorted(keys.items())
+            {"digest": digest, "at": at, "scrubbed": scrubbed}
+            for digest, scrubbed in sorted(digests.items())
         ],
     )
 
@@ -96,6 +107,22 @@ async def _redact(
             await connection.execute(
                 update(tables.alerts).where(t.alert_id == alert.alert_id).values(row)
             )
+
+
+async def _take_out(connection: AsyncConnection, subjects: set[str], ids: set[str]) -> None:
+    """One author's messages go from alerts that stand on others', too. Whose text an alert shows
+    only escalation knows, and says so in its next version."""
+    t = tables.alerts.c
+    found = await connection.scalars(select(t.record).where(t.subject.in_(list(subjects))))
+    for record in list(found):
+        alert: Alert = decode(record, Alert)
+        if ids & set(alert.evidence):
+            row = rows.alert_row(rows.without(alert, ids))
+            await connection.execute(
+                update(tables.alerts).where(t.alert_id == alert.alert_id).values(row)
+            )
+    moment = {rows.digest("mention", mention_id): True for mention_id in ids}
+    await _note(connection, moment, 0.0)
 
 
 async def gone(connection: AsyncConnection, new: Sequence[Row]) -> set[str]:

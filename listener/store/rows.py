@@ -150,6 +150,13 @@ def alert_row(alert: Alert) -> Row:
     }
 
 
+def without(alert: Alert, ids: set[str]) -> Alert:
+    """Without text, and without these messages among its evidence and that of its link."""
+    kept = tuple(mention_id for mention_id in alert.evidence if mention_id not in ids)
+    link = msgspec.structs.replace(alert.link, evidence=())
+    return msgspec.structs.replace(alert, snippet=None, permalink=None, evidence=kept, link=link)
+
+
 def redacted(alert: Alert, *, person: bool) -> Alert:
     """Without text, and without who it was where a whole `person` is to be forgotten."""
     bare = msgspec.structs.replace(alert, snippet=None, permalink=None)

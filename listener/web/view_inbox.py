@@ -72,9 +72,12 @@ def alert_view(found: FoundAlert, *, now: datetime) -> Json:
 
 
 def reasons_view(reasons: Sequence[Json]) -> list[Json]:
-    """Reasons by their share; width in hundredths."""
+    """Reasons by their share, and what a hard rule fired on; width in hundredths."""
     shown = [
-        {"name": say(REASONS, reason["code"]), "share": round(100 * reason["contribution"])}
+        {
+            "name": " · ".join(filter(None, (say(REASONS, reason["code"]), reason.get("because")))),
+            "share": round(100 * reason["contribution"]),
+        }
         for reason in reasons
         if reason["contribution"] >= LEAST_SHARE
     ]

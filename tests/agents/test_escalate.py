@@ -19,6 +19,7 @@ from listener.identity import LinkPolicy, identities_of
 from listener.records import (
     Action,
     Alert,
+    Belongs,
     Customer,
     DeadLetter,
     Forget,
@@ -48,7 +49,7 @@ from tests.worlds import NOW, linked
 KINDS: dict[str, Any] = {
     ALERTS.name: Alert,
     THREADS.name: ThreadOf | Reply | Forget,
-    SUBJECT_EVENTS.name: Reply | GroupHit | Moved | Gone,
+    SUBJECT_EVENTS.name: Reply | GroupHit | Moved | Belongs | Gone,
     DEAD_LETTERS.name: DeadLetter,
     LINKED.name: Linked,
     MANUAL_LINKS.name: ManualLink,
@@ -238,7 +239,8 @@ async def test_a_deletion_finds_its_thread_even_if_it_comes_first() -> None:
         assert (gone.subject, gone.mention_id) == ("x:ann", "x:1")
     bench = Bench()
     await bench.take(linked(1, judged=WORST, text="secret"))
-    (alert,) = await bench.take(gone)
+    alert, told = await bench.take(gone)
+    assert (told.subject, told.mention_id) == (f"group:{alert.group_key}", "x:1")
     assert (alert.state, alert.snippet, alert.notifies) == ("open", None, False)
 
 

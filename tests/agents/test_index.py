@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -11,7 +12,17 @@ from hypothesis import strategies as st
 from agents.flow import Incoming, Outgoing
 from listener.codec import decode, encode
 from listener.identity import LinkPolicy, Sender, link, relinked
-from listener.records import Author, Customer, DeadLetter, Hints, Identity, Link, ManualLink
+from listener.records import (
+    Author,
+    Customer,
+    DeadLetter,
+    Forget,
+    Hints,
+    Identity,
+    Link,
+    ManualLink,
+    Proof,
+)
 from listener.topics import CUSTOMERS, DEAD_LETTERS, IDENTITIES, MANUAL_LINKS
 from tests.directories import Indexing, take
 from tests.worlds import NOW, mention
@@ -226,3 +237,54 @@ def test_what_is_said_twice_publishes_nothing_more(said: list[tuple[str, bool]])
     for name, linked in said:
         world.say("x:9", name, linked=linked)
         assert world.say("x:9", name, linked=linked) == []
+
+
+def proof(*identifiers: str, needed: int = 1) -> Proof:
+    return Proof(
+        author="x:9", customer_id="c1", identifiers=identifiers, needed=needed, mention_id="x:1",
+        at=NOW, counts_until=NOW + timedelta(hours=24), expires=NOW + timedelta(days=180),
+    )  # fmt: skip
+
+
+def test_a_proof_links_all_that_its_author_writes_until_it_expires() -> None:
+    """T1 with its evidence; then it must be given again."""
+    world = World()
+    world.put(ANN)
+    world.send(MANUAL_LINKS.name, "x:9", proof("email:ab…"))
+    link = world.link()
+    assert (link.customer_id, link.tier, link.basis) == ("c1", "T1", "proof")
+    assert link.evidence == ("email:ab…", "x:1")
+    assert link.expires == NOW + timedelta(days=180)
+    assert world.link(at=NOW + timedelta(days=180)).tier == "none"
+    assert world.link(author="8").tier == "none"
+
+
+def test_a_person_outweighs_a_proof() -> None:
+    """Linked by hand to another, then parted from both."""
+    world = World()
+    world.put(ANN)
+    world.put(Customer(customer_id="c2", since=NOW))
+    world.send(MANUAL_LINKS.name, "x:9", proof("email:ab…"))
+    world.say("x:9", "c2", linked=True)
+    assert world.link().customer_id == "c2"
+    world.say("x:9", "c2", linked=False)
+    assert world.link().customer_id == "c1"
+    world.say("x:9", "c1", linked=False)
+    assert world.link().tier == "none"
+
+
+@pytest.mark.parametrize("who", ["customer", "author"])
+def test_a_proof_is_forgotten_with_either_side(who: str) -> None:
+    """The customer's erasure and the author's take-down leave nothing of it."""
+    world = World()
+    world.put(ANN)
+    world.send(MANUAL_LINKS.name, "x:9", proof("email:ab…"))
+    if who == "customer":
+        world.send(CUSTOMERS.name, "c1", None)
+        assert len(world.directory) == 0
+    else:
+        gone = Forget(author="x:9", reason="asked", requested_at=NOW)
+        world.send(MANUAL_LINKS.name, "x:9", gone)
+        assert len(world.directory) == 3
+    assert world.authors.peek("x:9").manual.proven == {}
+    assert world.link().tier == "none"

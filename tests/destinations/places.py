@@ -84,7 +84,9 @@ def at_webhook(_: Path) -> Iterator[Place]:
 def at_slack_webhook(_: Path) -> Iterator[Place]:
     world = Slack()
     with serving(world) as server:
-        sink = SlackWebhook(server.url + slack.HOOK, name="hook", where="x", client=client())
+        sink = SlackWebhook(
+            server.url + slack.HOOK, name="hook", where="x", client=client(), pause=0
+        )
         yield Place(
             sink,
             lambda: [json.dumps(p, ensure_ascii=False) for p in world.posts],
@@ -99,7 +101,12 @@ def at_slack_bot(_: Path) -> Iterator[Place]:
     world = Slack()
     with serving(world) as server:
         sink = SlackBot(
-            slack.TOKEN, slack.CHANNEL, name="bot", api=f"{server.url}/api", client=client()
+            slack.TOKEN,
+            slack.CHANNEL,
+            name="bot",
+            api=f"{server.url}/api",
+            client=client(),
+            pause=0,
         )
         yield Place(
             sink,

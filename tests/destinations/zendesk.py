@@ -30,6 +30,8 @@ class Zendesk:
     def __call__(self, request: Request) -> Answer:
         if request.headers.get("authorization") != f"Basic {_LOGIN}":
             return _error(401, "Couldn't authenticate you")
+        if request.headers.get("accept") != "application/json":
+            return _error(406, "Accept: application/json was expected")
         path = request.path.removeprefix("/api/v2/tickets").removesuffix(".json")
         if request.method == "GET" and not path:
             return self._list(request.query["external_id"])

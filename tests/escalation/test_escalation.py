@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from listener.errors import InvalidMessage
 from listener.escalation import EscalationPolicy, Given, SubjectState, act, hear, score, tick
 from listener.escalation.score import Facts
+from listener.policy import parse_policy
 from listener.records import Action, Alert, Labels, Link, Linked, Standing
 from tests.worlds import NOW, labels, linked
 
@@ -76,6 +77,39 @@ def test_each_hard_rule_alone_is_p1() -> None:
         found = score(linked(judged=flagged(flag)), Facts(), POLICY)
         assert found.priority == "P1"
         assert found.reasons[0].code == flag
+        assert found.reasons[0].because == f"{flag} 0.90, complaint 0.90"
+
+
+def test_a_joke_and_praise_with_a_flag_are_no_p1() -> None:
+    """Who neither complains nor asks, or is glad, has no trouble: the flag then only scores."""
+    joke = labels(negative=0.4, complaint=0.1, severity=0, legal=0.95)
+    assert score(linked(judged=joke), Facts(), POLICY).priority is None
+    glad = msgspec.structs.replace(
+        labels(complaint=0.4, privacy=0.95), sentiment={"pos": 0.6, "neu": 0.2, "neg": 0.2}
+    )
+    assert score(linked(judged=glad), Facts(), POLICY).priority is None
+
+
+def test_a_call_for_help_needs_no_complaint() -> None:
+    """ "Somebody is in my account, what do I do?" """
+    asks = labels(negative=0.4, complaint=0.1, severity=0, privacy=0.95, request=0.9)
+    found = score(linked(judged=asks), Facts(), POLICY)
+    assert (found.priority, found.reasons[0].because) == ("P1", "privacy 0.95, request 0.90")
+
+
+def test_a_policy_may_ask_for_the_flag_alone_or_for_more() -> None:
+    """A number is the flag's probability; the rest of the rule is as it is built in."""
+    text = """
+escalation:
+  hard_rules:
+    legal: {complaint: 0, positive: 1.1}
+    safety: 0.9
+"""
+    policy = parse_policy(text, where="p.yaml").escalation
+    joke = labels(negative=0.1, complaint=0.0, severity=0, legal=0.7)
+    assert score(linked(judged=joke), Facts(), policy).priority == "P1"
+    assert score(linked(judged=labels(safety=0.8)), Facts(), policy).priority != "P1"
+    assert score(linked(judged=labels(privacy=0.99)), Facts(), policy).priority != "P1"
 
 
 def test_an_unsure_label_never_raises_an_alert_alone() -> None:

@@ -1,5 +1,6 @@
 """One message an alert, updated in place."""
 
+import asyncio
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -22,8 +23,8 @@ def world() -> Iterator[tuple[Slack, Server]]:
         yield slack, server
 
 
-def bot(server: Server, channel: str = CHANNEL) -> SlackBot:
-    return SlackBot(TOKEN, channel, name="bot", api=f"{server.url}/api")
+def bot(server: Server, channel: str = CHANNEL, *, pause: float = 0.0) -> SlackBot:
+    return SlackBot(TOKEN, channel, name="bot", api=f"{server.url}/api", pause=pause)
 
 
 async def test_an_alert_is_one_message_for_its_whole_life(world: tuple[Slack, Server]) -> None:
@@ -47,6 +48,19 @@ async def test_a_reopened_alert_gets_a_message_that_people_see(
     new = await sink.send(alert(state="reopened", cycle=2), key="k2", ref=ref)
     await sink.close()
     assert len(slack.messages) == 2 and new != ref
+
+
+async def test_messages_after_an_outage_come_at_slacks_pace(world: tuple[Slack, Server]) -> None:
+    """It may lose those of a burst: the first at once, the others after a pause each."""
+    _, server = world
+    loop = asyncio.get_running_loop()
+    hook = SlackWebhook(server.url + HOOK, name="hook", where="x", pause=0.2)
+    for sink in (bot(server, pause=0.2), hook):
+        began = loop.time()
+        for number in range(3):
+            await sink.send(alert(f"a{number}"), key=str(number))
+        await sink.close()
+        assert loop.time() - began >= 0.4
 
 
 async def test_a_repeat_is_heard(world: tuple[Slack, Server]) -> None:
@@ -122,7 +136,7 @@ async def test_a_digest_is_a_message(world: tuple[Slack, Server], tmp_path: Path
         digest_id="d", start=NOW, end=NOW, mentions=9, complaints=3, lines=lines,
         open_alerts={"P1": 2}, overdue_alerts={"P1": 1},
     )  # fmt: skip
-    for sink in (bot(server), SlackWebhook(server.url + HOOK, name="hook", where="x")):
+    for sink in (bot(server), SlackWebhook(server.url + HOOK, name="hook", where="x", pause=0)):
         await sink.report(digest, key="d")
         await sink.close()
     assert len(slack.messages) == len(slack.posts) == 1

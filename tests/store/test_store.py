@@ -14,8 +14,11 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import Connection, text
 
+from listener.codec import decode
 from listener.errors import InputError, SettingsError
 from listener.records import (
+    Alert,
+    Author,
     BrandRisk,
     Forget,
     HelpOffer,
@@ -358,6 +361,42 @@ async def test_the_first_tables_are_carried_over(tmp_path: Path) -> None:
     ]
     assert len((await store.mentions.find(MentionFilter(q="rou*"))).items) == 1
     await store.close()
+
+
+async def test_a_forgotten_author_leaves_a_customers_other_messages(
+    store: Store, feed: Feed
+) -> None:
+    """Theirs go from the customer's alerts, also as an older version has them; the rest stays."""
+    ann, bob = Author(id="ann", handle="ann"), Author(id="bob", handle="bob")
+    known = {
+        "link": Link(customer_id="c1", tier="T2", evidence=("x:@ann",)),
+        "subject": "customer:c1",
+    }
+    both = alert("a1", subject="customer:c1", evidence=("x:1", "x:2"), snippet="of ann")
+    other = alert("a2", subject="customer:c1", evidence=("x:2",), snippet="of bob")
+    await feed(
+        *(
+            msgspec.structs.replace(linked(n, text=f"of {a.id}", author=a), **known)
+            for n, a in ((1, ann), (2, bob))
+        ),
+        both,
+        other,
+    )
+    await feed(Forget(author="x:ann", reason="erased", requested_at=NOW))
+    assert await texts(store) == ["of bob"]
+    found = [await store.alerts.get(name) for name in ("a1", "a2")]
+    first, second = (decode(one.record, Alert) for one in found if one is not None)
+    assert (first.subject, first.evidence, first.snippet) == ("customer:c1", ("x:2",), None)
+    assert second == other
+    await feed(msgspec.structs.replace(both, version=2))
+    again = await store.alerts.get("a1")
+    assert again is not None
+    assert b"of ann" not in again.record
+    told = msgspec.structs.replace(both, version=3, evidence=("x:2",), snippet="of bob")
+    await feed(told)
+    last = await store.alerts.get("a1")
+    assert last is not None
+    assert decode(last.record, Alert) == told
 
 
 async def test_retention_counts_back_from_the_newest_message(store: Store, feed: Feed) -> None:
