@@ -121,7 +121,7 @@ class Application:
 
         subjects = self._ledger(STATE_SUBJECTS, Subject)
         brands = self._ledger(STATE_BRANDS, BrandState, snapshots=False)
-        segments = self._ledger(STATE_SEGMENTS, SegmentState)
+        segments = self._ledger(STATE_SEGMENTS, SegmentState, snapshots=False)
         deliveries = self._ledger(STATE_DELIVERIES, Delivered)
         places = self._ledger(STATE_THREADS, Place)
         customers = self._ledger(STATE_CUSTOMERS, Known)
