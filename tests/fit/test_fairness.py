@@ -127,7 +127,7 @@ def test_strangers_are_prospects_only_where_they_want_to_buy() -> None:
     """Nothing is told of everybody who ever wrote."""
     state = CustomerState()
     told = learn(linked(), state, POLICY, unresolved=0, breached=False, now=NOW)
-    assert told == ([], None, None)
+    assert told == ([], None, None, False)
     wants = linked(2, judged=labels(purchase=0.9))
     stage = learn(wants, state, POLICY, unresolved=0, breached=False, now=NOW).stage
     assert stage is not None
