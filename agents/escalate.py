@@ -32,11 +32,12 @@ from listener.escalation import (
     strike,
     tick,
 )
-from listener.fit import CustomerState, FitPolicy, Heard, learn
+from listener.fit import CustomerState, FitPolicy, Heard, answered, learn
 from listener.records import (
     Action,
     Alert,
     Belongs,
+    FitEvidence,
     Gone,
     GroupHit,
     Linked,
@@ -169,11 +170,14 @@ class Escalation:
             breached = broke_sla(record, state, self.policy)
             changes.add(hear(record, state, given))
             learned = self._learn(record, subject, breached=breached)
+            if learned.asks and record.mention.mention_id not in changes.placed:
+                changes.placed.append(record.mention.mention_id)
             return [*_answered(record, incoming), *_said(learned, incoming)]
         if isinstance(record, Action):
             self._act(record, state, given, changes)
         elif isinstance(record, Reply):
             changes.add(answer(record, state, given))
+            return list(_counted(answered(record, subject.fit, self.fit), incoming))
         elif isinstance(record, GroupHit):
             changes.add(strike(record, state, given))
         elif isinstance(record, Moved):
@@ -241,12 +245,16 @@ def _published(
 
 def _said(heard: Heard, incoming: Incoming) -> Iterator[Outgoing]:
     """What a message says of its customer, on the topics that it belongs to."""
-    for index, event in enumerate(heard.events):
-        yield send(FIT_EVIDENCE, event.segment, event, of=incoming, index=index)
+    yield from _counted(heard.events, incoming)
     if heard.stage is not None:
         yield send(STAGES, heard.stage.subject, heard.stage, of=incoming)
     if heard.offer is not None:
         yield send(HELP_OFFERS, heard.offer.customer_id, heard.offer, of=incoming)
+
+
+def _counted(events: list[FitEvidence], incoming: Incoming) -> Iterator[Outgoing]:
+    for index, event in enumerate(events):
+        yield send(FIT_EVIDENCE, event.segment, event, of=incoming, index=index)
 
 
 def _answered(linked: Linked, incoming: Incoming) -> Iterator[Outgoing]:

@@ -53,15 +53,24 @@ def fit(
             observe(record, state, everyone, policy)
         return outputs
 
+    def again(done: list[tuple[Incoming, FitEvidence | IncidentWindow]]) -> None:
+        """The batch's earlier records once more, after one that failed: a segment's state is too
+        large to be kept for each of them, and failures are rare. An incident touches all."""
+        for name in segments.states():
+            segments.drop(name)
+        for incoming, record in done:
+            one(incoming, record)
+
     async def hop(batches: Batches) -> AsyncIterator[Outcome]:
         async for batch in batches:
             outputs: list[Outgoing] = []
+            done: list[tuple[Incoming, FitEvidence | IncidentWindow]] = []
             for incoming, record in step.decode(batch, outputs):
                 try:
                     outputs += one(incoming, record)
+                    done.append((incoming, record))
                 except Exception as error:  # noqa: BLE001 - no record may stop a partition
-                    segments.drop(ALL)
-                    segments.drop(getattr(record, "segment", ALL))
+                    again(done)
                     outputs.append(step.refuse(incoming, error))
             yield Outcome(outputs, segments.written())
 

@@ -9,11 +9,11 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from time import perf_counter
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 from prometheus_client import CollectorRegistry
 
-from agents.brand import brand
+from agents.brand import Figures, brand
 from agents.classify import classify
 from agents.deliver import Deliver
 from agents.escalate import Escalation, Subject, escalating
@@ -24,8 +24,9 @@ from agents.normalise import normalise
 from agents.notices import Delivered
 from agents.outlet import Outlet
 from agents.relinking import Relinking
+from agents.silence import Silence
 from agents.threads import Place, Threads, threads
-from agents.timetable import StreamClock, Timetable
+from agents.timetable import StreamClock
 from listener.brand import BrandState
 from listener.calibrating import load_weights
 from listener.contacts import contacts_of
@@ -82,6 +83,12 @@ FIGURE_GATHER = 0.25
 """The same for figures that people watch: a brand's state is large, and written whole."""
 
 
+class Cleared(Protocol):
+    """What is read from state, and anew where the partitions may have moved."""
+
+    def clear(self) -> None: ...
+
+
 def wall_clock() -> datetime:
     return datetime.now(UTC)
 
@@ -106,7 +113,7 @@ class Application:
         self.sinks = build_sinks(settings, policy)
         self._inference = ThreadPoolExecutor(1, thread_name_prefix="inference")
         self._ledgers: list[Ledger[object]] = []
-        self._timetables: list[Timetable[object]] = []
+        self._cleared: list[Cleared] = []
         self._lanes: list[Lane] = []
         self._wire()
         self.engine.on_partitions_revoked.connect(self._release)
@@ -124,7 +131,7 @@ class Application:
 
         subjects = self._ledger(STATE_SUBJECTS, Subject)
         brands = self._ledger(STATE_BRANDS, BrandState, snapshots=False)
-        segments = self._ledger(STATE_SEGMENTS, SegmentState)
+        segments = self._ledger(STATE_SEGMENTS, SegmentState, snapshots=False)
         deliveries = self._ledger(STATE_DELIVERIES, Delivered)
         places = self._ledger(STATE_THREADS, Place)
         customers = self._ledger(STATE_CUSTOMERS, Known)
@@ -173,8 +180,9 @@ class Application:
         self._hop(
             "brand",
             [BRAND_EVIDENCE.name],
-            brand(brands, policy=policy.brand_rules, mask=mask, watch=self.metrics.brand),
+            brand(self._figures(brands), mask=mask),
             gather=FIGURE_GATHER,
+            tick=TICK,
         )
         self._hop(
             "fit",
@@ -210,7 +218,7 @@ class Application:
                 self.directory, self.policy.identity, guess=self._guess, clock=self._clock
             ),
         )
-        self._timetables.append(escalation.timetable)  # type: ignore[arg-type]  # only cleared
+        self._cleared.append(escalation.timetable)
         return escalation
 
     def _threads(self, places: Ledger[Place]) -> Threads:
@@ -220,8 +228,16 @@ class Application:
             clock=self._clock,
             owned=lambda: self._owned(THREADS),
         )
-        self._timetables.append(index.timetable)  # type: ignore[arg-type]  # only cleared
+        self._cleared.append(index.timetable)
         return index
+
+    def _figures(self, brands: Ledger[BrandState]) -> Figures:
+        rules, watch = self.policy.brand_rules, self.metrics.brand
+        silence = Silence(
+            brands, policy=rules, clock=self._clock, owned=lambda: self._owned(BRAND_EVIDENCE)
+        )
+        self._cleared.append(silence)
+        return Figures(brands, policy=rules, watch=watch, silence=silence)
 
     def _owned(self, topic: Topic) -> set[int]:
         assigned = self.engine.consumer.assignment()
@@ -297,8 +313,8 @@ class Application:
         await self._drain()
         for ledger in self._ledgers:
             ledger.clear()
-        for timetable in self._timetables:
-            timetable.clear()
+        for cleared in self._cleared:
+            cleared.clear()
 
     async def _settle(self, *_: object, **__: object) -> None:
         for lane in self._lanes:

@@ -677,6 +677,8 @@ class FitEvidence(Record, frozen=True, kw_only=True, tag_field="type", tag="even
     """r: the link's probability."""
     brand: str | None = None
     """Whose incidents excuse it; None: anyone's of ours."""
+    reason: str | None = None
+    """Of a mismatch, what was expected otherwise, where that is known."""
 
 
 class IncidentWindow(Record, frozen=True, kw_only=True, tag_field="type", tag="incident"):
@@ -707,15 +709,23 @@ class FitSignal(Record, frozen=True, kw_only=True):
     """As many customers whose events were all certain and new would tell as much."""
     pooled: float
     p_above: float
-    """P(θ > 1.25·m)."""
+    """P(θ > 1.25·m), m without the segment itself: `others`."""
     p_below: float
-    """P(θ < 0.8·m)."""
+    """P(θ < 0.8·m), the same m."""
     coverage: float
     """Share of the customers who wrote anything at all at this tenure."""
     status: Literal["insufficient", "elevated", "better", "typical"]
     evidence: tuple[str, ...] = ()
     censored: float = 0.0
     """Events, weighted, that do not count since an incident of ours was open."""
+    others: float = 0.0
+    """What all other segments show at that tenure; the pooled rate where there are none."""
+    reasons: dict[str, float] = {}
+    """Of mismatch: what was expected otherwise → share of the events; the rest is not known."""
+    messages: float | None = None
+    """Of education effort: agents' messages a customer, recent ones weighted more."""
+    minutes: float | None = None
+    """The same as working time, by the policy's minutes a message."""
 
 
 class FitIndex(Record, frozen=True, kw_only=True):

@@ -27,6 +27,27 @@ def complete(state: BrandState, policy: BrandPolicy) -> int:
     front = min(path.newest for path in state.paths.values())
     if sum(map(len, state.pending.values())) > PENDING:
         front = state.watermark
-    if not state.ticked and front - min(state.pending) < HOUR:
+    return complete_at(front, state, policy)
+
+
+def complete_at(front: int, state: BrandState, policy: BrandPolicy) -> int:
+    """The same where event time has come to `front`, seconds of the epoch."""
+    if not state.ticked and front - min(state.pending, default=front) < HOUR:
         return 0
     return (front - policy.grace_seconds) // TICK * TICK
+
+
+def due(state: BrandState, policy: BrandPolicy) -> int | None:
+    """The event time at which more can be told without another mention; None where nothing waits
+    to be examined and nothing is open."""
+    if not waits(state):
+        return None
+    if not state.ticked:
+        return max(min(state.pending) + HOUR, min(state.pending) + TICK + policy.grace_seconds)
+    return state.ticked + TICK + policy.grace_seconds
+
+
+def waits(state: BrandState) -> bool:
+    """Whether time alone will change something: mentions wait, or a burst or incident is open."""
+    episodes = [e for c in state.channels.values() for e in (c.burst, c.incident)]
+    return bool(state.pending) or any(e is not None and e.ended_at is None for e in episodes)

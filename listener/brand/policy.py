@@ -31,6 +31,8 @@ class BrandPolicy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     """How late a mention may be without being called late."""
     patience_seconds: float = 5.0
     """How long an input partition that has gone silent holds the windows of the others open."""
+    silence_seconds: float = 300.0
+    """How long nothing must have come of a brand before time alone completes its windows."""
     min_history_hours: float = 24.0
     """Event time that must have been seen before anything is called a burst or an incident."""
     prior_authors: float = 1.0
@@ -46,9 +48,10 @@ class BrandPolicy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     """Significance of one hour."""
     p_short: float = 1e-2
     """Significance of a quarter of an hour."""
-    p_sudden: float = 1e-6
+    p_sudden: float = 1e-4
     """Significance of a quarter of an hour that needs no hour beside it: the hour before dilutes
-    a sudden burst for half an hour."""
+    a sudden burst for half an hour. A week has 2,016 looks, so that at most .2 of them a week and
+    channel are chance."""
     min_ratio: float = 2.0
     """Least multiple of the usual that is called a burst, however sure it is."""
     page_fast: float = 13.4

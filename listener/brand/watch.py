@@ -11,7 +11,7 @@ from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from listener.brand.baseline import slot_of, usual
-from listener.brand.clock import complete, hear
+from listener.brand.clock import complete, complete_at, hear, waits
 from listener.brand.figures import history, risk
 from listener.brand.incidents import close_all, examine, spoils
 from listener.brand.novelty import addition
@@ -67,7 +67,21 @@ def observe(
     name = part.mention_id if part.rival is None else f"{part.mention_id} {part.rival}"
     state.pending.setdefault(part.at // TICK * TICK, {}).setdefault(name, part)
     hear(state, path, part.at, (now or evidence.event_time).timestamp(), policy)
-    return list(_advance(evidence.brand, state, policy))
+    return list(_advance(evidence.brand, state, policy, done=complete(state, policy)))
+
+
+def lapse(brand: str, state: BrandState, policy: BrandPolicy, *, now: datetime) -> list[BrandRisk]:
+    """Event time has come to `now` and nothing was heard: the figures that the next mention would
+    have given, as long as anything waits to be examined or is open."""
+    figures: list[BrandRisk] = []
+    if not waits(state):
+        return figures
+    done = complete_at(int(now.timestamp()), state, policy)
+    for figure in _advance(brand, state, policy, done=done):
+        figures.append(figure)
+        if not waits(state):
+            break
+    return figures
 
 
 def _part(evidence: BrandEvidence) -> Part:
@@ -90,8 +104,9 @@ def _part(evidence: BrandEvidence) -> Part:
     )
 
 
-def _advance(brand: str, state: BrandState, policy: BrandPolicy) -> Iterator[BrandRisk]:
-    done = complete(state, policy)
+def _advance(
+    brand: str, state: BrandState, policy: BrandPolicy, *, done: int
+) -> Iterator[BrandRisk]:
     zone = policy.zone(brand)
     if done and not state.ticked:
         state.ticked = min(state.pending)
@@ -99,10 +114,11 @@ def _advance(brand: str, state: BrandState, policy: BrandPolicy) -> Iterator[Bra
         tick = state.ticked + TICK
         if tick > state.heard + BUCKETS_KEPT and state.heard:
             # Long silence: straight to what breaks it, and only once that is complete.
-            if min(state.pending) >= done:
+            broken = min(state.pending, default=state.ticked)
+            if broken >= done:
                 return
-            if min(state.pending) > state.ticked:
-                _skip(min(state.pending), state, zone, policy)
+            if broken > state.ticked:
+                _skip(broken, state, zone, policy)
                 continue
         if _tick(tick, brand, state, zone, policy):
             yield risk(state, policy, brand=brand)
@@ -110,13 +126,17 @@ def _advance(brand: str, state: BrandState, policy: BrandPolicy) -> Iterator[Bra
 
 def _tick(tick: int, brand: str, state: BrandState, zone: ZoneInfo, policy: BrandPolicy) -> bool:
     """Examines the five minutes before `tick`; whether there is anything to tell."""
+    ended = not state.pending and bool(state.heard) and tick > state.heard + BUCKETS_KEPT
+    if ended:
+        # Nothing will break this silence soon: what is open ends as it does where something does.
+        close_all(state.ticked, state.channels.values())
     parts = state.pending.pop(tick - TICK, {})
     for _, part in sorted(parts.items(), key=lambda item: (item[1].at, item[0])):
         _settle(part, brand, state, policy)
     if parts:
         state.heard = tick - TICK
     state.ticked = tick
-    changed = False
+    changed = ended
     for name, channel in sorted(state.channels.items()):
         if tick % HOUR == 0:
             _close_hour(channel, tick - HOUR, zone, policy)

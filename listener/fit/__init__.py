@@ -3,6 +3,7 @@
 from listener.fit.events import CustomerState, asked_again, evidence_of
 from listener.fit.index import indices
 from listener.fit.learn import Heard, learn
+from listener.fit.lessons import answered
 from listener.fit.offers import Offers, offer
 from listener.fit.policy import FitPolicy, band_of
 from listener.fit.rates import signals
@@ -16,6 +17,7 @@ __all__ = [
     "Life",
     "Offers",
     "SegmentState",
+    "answered",
     "asked_again",
     "band_of",
     "due",

@@ -8,12 +8,19 @@ from typing import Final
 import msgspec
 
 from listener.fit.offers import Offers
-from listener.fit.policy import DIMENSIONS, STAYS, FitPolicy, band_of
+from listener.fit.policy import DIMENSIONS, REASONS, STAYS, FitPolicy, band_of
 from listener.fit.stages import Life
 from listener.records import FitEvidence, Issue, Labels, Linked, Standing
 
 DAY_SECONDS = 86_400.0
 HEARD: Final = "heard"
+
+
+class Lesson(msgspec.Struct, array_like=True):
+    """A question how, and what has been said on its thread."""
+
+    question: FitEvidence
+    mentions: list[str]
 
 
 class CustomerState(msgspec.Struct):
@@ -25,6 +32,8 @@ class CustomerState(msgspec.Struct):
     """When each question was last asked."""
     heard: dict[str, datetime] = {}
     """Tenure band → when first heard there."""
+    lessons: list[Lesson] = []
+    """Of the last fortnight, ten at most."""
     life: Life = msgspec.field(default_factory=Life)
     offers: Offers = msgspec.field(default_factory=Offers)
 
@@ -43,18 +52,29 @@ def evidence_of(
     if breached:
         return found
     now, issue = linked.mention.event_time, labels.top_issue
-    _forget(state, policy, now=now)
-    for dimension, flags in DIMENSIONS.items():
-        quality = _quality(labels, flags)
-        if dimension == "learning_difficulty" and issue in state.asked:
-            quality = max(quality, labels.flags.get("repeat", 0.0))
+    forget(state, policy, now=now)
+    for dimension in DIMENSIONS:
+        event = shown(linked, labels, standing, dimension, state)
         key = f"{dimension}:{issue}"
-        if quality >= policy.min_quality and key not in state.events:
+        if event.quality >= policy.min_quality and key not in state.events:
             state.events[key] = now
-            found.append(_evidence(linked, labels, standing, dimension, quality))
+            found.append(event)
     if _quality(labels, DIMENSIONS["learning_difficulty"]) >= policy.min_quality:
         state.asked[issue] = now
     return found
+
+
+def shown(
+    linked: Linked, labels: Labels, standing: Standing, dimension: str, state: CustomerState
+) -> FitEvidence:
+    """What a message shows in a dimension, however faintly."""
+    quality = _quality(labels, DIMENSIONS[dimension])
+    if dimension == "learning_difficulty" and labels.top_issue in state.asked:
+        quality = max(quality, labels.flags.get("repeat", 0.0))
+    event = _evidence(linked, labels, standing, dimension, quality)
+    if dimension != "mismatch" or "issue" in linked.judgement.unsure:
+        return event
+    return msgspec.structs.replace(event, reason=REASONS.get(event.issue))
 
 
 def asked_again(labels: Labels, state: CustomerState, policy: FitPolicy, *, now: datetime) -> bool:
@@ -85,13 +105,14 @@ def _heard(
     return [event]
 
 
-def _forget(state: CustomerState, policy: FitPolicy, *, now: datetime) -> None:
+def forget(state: CustomerState, policy: FitPolicy, *, now: datetime) -> None:
     limit = now - timedelta(hours=policy.repeat_hours)
     for key in [key for key, at in state.events.items() if at < limit]:
         del state.events[key]
     again = now - timedelta(days=policy.again_days)
     for issue in [issue for issue, at in state.asked.items() if at < again]:
         del state.asked[issue]
+    state.lessons = [lesson for lesson in state.lessons if lesson.question.event_time >= again]
 
 
 def _evidence(

@@ -20,6 +20,21 @@ DIMENSIONS: Final[dict[str, tuple[str, ...]]] = {
     "success": ("success", "advocacy"),
 }
 """Dimension → flags that show it."""
+EFFORT: Final = "education_effort"
+"""The dimension that our answers show, not the customer's flags."""
+MESSAGES: Final = "agent_messages"
+"""Each of those answers, to be counted: no dimension of its own."""
+REASONS: Final[dict[str, str]] = {
+    "billing": "price",
+    "policy": "price",
+    "product": "quality",
+    "feature": "capability",
+    "outage": "reliability",
+    "delivery": "delivery",
+    "staff": "service",
+}
+"""Issue of a mismatch → what was expected otherwise. The codebook has no label for it: of the other
+issues it is not known."""
 
 
 class FitPolicy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -59,6 +74,8 @@ class FitPolicy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     advocacy_days: float = 180.0
     calm_days: float = 14.0
     """Without another sign for so long, nobody is at risk any more."""
+    minutes_a_message: float = 5.0
+    """An agent's working time on one message: no source tells it."""
     offer_days: float = 14.0
     """At most one offer of help to a customer in this time."""
 

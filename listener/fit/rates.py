@@ -9,7 +9,7 @@ from typing import Final, Literal, NamedTuple
 
 from listener.distributions import cdf, quantile
 from listener.fit.events import HEARD
-from listener.fit.policy import BANDS, DIMENSIONS, STAYS, FitPolicy
+from listener.fit.policy import BANDS, DIMENSIONS, EFFORT, MESSAGES, STAYS, FitPolicy
 from listener.fit.segments import DAY_SECONDS, SegmentState, Tally
 from listener.records import FitSignal, Interval
 
@@ -36,10 +36,22 @@ class Cell(NamedTuple):
     heard: float
     censored: float
     evidence: tuple[str, ...]
+    reasons: dict[str, float]
+    """What was expected otherwise → its part of k."""
+    messages: float | None
+    """Agents' messages, weighted."""
 
     @property
     def coverage(self) -> float:
         return min(self.heard / self.n, 1.0)
+
+
+class Others(NamedTuple):
+    """All other segments of the band."""
+
+    rate: float
+    n: float
+    """Their customers, and what the prior is worth."""
 
 
 class Errors(NamedTuple):
@@ -62,7 +74,7 @@ def signals(
 ) -> list[FitSignal]:
     """A signal for each segment of enough customers, dimension and band that has any."""
     found: list[FitSignal] = []
-    for dimension in DIMENSIONS:
+    for dimension in (*DIMENSIONS, EFFORT):
         for _, band in BANDS:
             cells = list(_cells(states, population, policy, dimension, band, now=now))
             found += _compare(cells, policy, now=now)
@@ -85,6 +97,7 @@ def _cells(
         tallies = states[segment].tallies if segment in states else {}
         tally = tallies.get(f"{dimension}:{band}", Tally())
         heard = tallies.get(f"{HEARD}:{band}", Tally())
+        sent = tallies.get(f"{MESSAGES}:{band}", Tally())
         yield Cell(
             segment,
             dimension,
@@ -96,6 +109,8 @@ def _cells(
             _weighted(heard.mass, weights, power=0),
             _weighted(tally.censored, weights),
             tuple(tally.evidence),
+            {name: _weighted(mass, weights) for name, mass in sorted(tally.reasons.items())},
+            _weighted(sent.mass, weights) if dimension == EFFORT else None,
         )
 
 
@@ -127,7 +142,20 @@ def _compare(cells: list[Cell], policy: FitPolicy, *, now: datetime) -> list[Fit
     pooled = min(max(sum(c.k for c in cells) / total, LEAST_RATE), 1 - LEAST_RATE)
     strength = prior_strength(cells, pooled, policy)
     worth = _worth(cells)
-    return [_signal(cell, pooled, strength, worth, policy, now=now) for cell in cells]
+    return [
+        _signal(
+            cell, pooled, _others(cell, cells, pooled, strength), strength, worth, policy, now=now
+        )
+        for cell in cells
+    ]
+
+
+def _others(cell: Cell, cells: list[Cell], pooled: float, strength: float) -> Others:
+    """A campaign of an eighth of all customers raises the mean that it is measured by: at 1.5 times
+    the others it is 1.41 times the mean of all. The others have the same prior as it has."""
+    n = strength + sum(c.n for c in cells) - cell.n
+    k = strength * pooled + sum(c.k for c in cells) - cell.k
+    return Others(min(max(k / n, LEAST_RATE), 1 - LEAST_RATE), n)
 
 
 def _worth(cells: list[Cell]) -> float:
@@ -161,8 +189,23 @@ def _errors(cell: Cell, pooled: float, policy: FitPolicy) -> Errors:
     return Errors(min((1 - specificity) * cell.coverage, pooled / 2), sensitivity)
 
 
+def _doubt(a: float, b: float, times: float, others: Others, worth: float) -> float:
+    """Share of the scatter of θ − times·m that is θ's own: the others are a sample too, and a few
+    of them must not flag a large campaign. 1 where they are many."""
+    own = a * b / (a + b) ** 3
+    theirs = times * times * others.rate * (1 - others.rate) / (worth * others.n)
+    return own / (own + theirs)
+
+
 def _signal(
-    cell: Cell, pooled: float, strength: float, worth: float, policy: FitPolicy, *, now: datetime
+    cell: Cell,
+    pooled: float,
+    others: Others,
+    strength: float,
+    worth: float,
+    policy: FitPolicy,
+    *,
+    now: datetime,
 ) -> FitSignal:
     a = pooled * strength + worth * cell.k
     b = (1 - pooled) * strength + worth * (cell.n - cell.k)
@@ -171,8 +214,11 @@ def _signal(
     interval = Interval(
         low=round(true(quantile(0.05, a, b)), 4), high=round(true(quantile(0.95, a, b)), 4)
     )
-    above = 1 - cdf(errors.seen(policy.above * true(pooled)), a, b)
-    below = cdf(errors.seen(policy.below * true(pooled)), a, b)
+    each = cell.messages / cell.n if cell.messages is not None else None
+    f = _doubt(a, b, policy.above, others, worth)
+    above = 1 - cdf(errors.seen(policy.above * true(others.rate)), a * f, b * f)
+    f = _doubt(a, b, policy.below, others, worth)
+    below = cdf(errors.seen(policy.below * true(others.rate)), a * f, b * f)
     return FitSignal(
         segment=cell.segment,
         dimension=cell.dimension,
@@ -183,12 +229,17 @@ def _signal(
         n=cell.n,
         n_eff=round(worth * cell.n, 1),
         pooled=round(true(pooled), 4),
+        others=round(true(others.rate), 4),
         p_above=round(above, 4),
         p_below=round(below, 4),
         coverage=round(cell.coverage, 4),
-        status=_status(cell, interval, above, below, policy),
+        # What nobody shows is nobody's merit.
+        status=_status(cell, interval, above, below if pooled > LEAST_RATE else 0.0, policy),
         evidence=cell.evidence,
         censored=round(cell.censored, 3),
+        reasons={name: round(k / cell.k, 3) for name, k in cell.reasons.items() if k > 0},
+        messages=round(each, 4) if each is not None else None,
+        minutes=round(each * policy.minutes_a_message, 4) if each is not None else None,
     )
 
 

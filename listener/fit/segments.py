@@ -30,6 +30,8 @@ class Tally(msgspec.Struct, array_like=True):
     censored: dict[int, float] = {}
     """The same of events that an incident of ours excuses."""
     evidence: list[str] = []
+    reasons: dict[str, dict[int, float]] = {}
+    """What was expected otherwise → Σ q·r by day."""
 
 
 class Recent(msgspec.Struct, array_like=True, frozen=True):
@@ -40,6 +42,7 @@ class Recent(msgspec.Struct, array_like=True, frozen=True):
     mass: float
     mention_id: str
     brand: str | None
+    reason: str | None = None
 
 
 class SegmentState(msgspec.Struct):
@@ -69,9 +72,12 @@ def observe(
     _add(by_day, day, mass)
     if not excused:
         _add(tally.square, day, mass * mass)
+        if evidence.reason is not None:
+            _add(tally.reasons.setdefault(evidence.reason, {}), day, mass)
     if evidence.dimension != HEARD and not excused:
         tally.evidence = [*tally.evidence, evidence.mention_id][-EVIDENCE:]
-        _remember(Recent(at, key, mass, evidence.mention_id, evidence.brand), state)
+        event = Recent(at, key, mass, evidence.mention_id, evidence.brand, evidence.reason)
+        _remember(event, state)
     _forget(tally, key, newest=max([*tally.mass, *tally.censored]), policy=policy)
 
 
@@ -87,6 +93,8 @@ def excuse(window: IncidentWindow, state: SegmentState) -> None:
         _add(tally.mass, day, -event.mass)
         _add(tally.square, day, -event.mass * event.mass)
         _add(tally.censored, day, event.mass)
+        if event.reason is not None:
+            _add(tally.reasons.setdefault(event.reason, {}), day, -event.mass)
         tally.evidence = [m for m in tally.evidence if m != event.mention_id]
     state.recent = kept
 
@@ -134,6 +142,6 @@ def _remember(event: Recent, state: SegmentState) -> None:
 def _forget(tally: Tally, key: str, *, newest: int, policy: FitPolicy) -> None:
     stay = STAYS[key.rpartition(":")[2]]
     oldest = newest - min(int(policy.kept_days), stay)
-    for by_day in (tally.mass, tally.square, tally.censored):
+    for by_day in (tally.mass, tally.square, tally.censored, *tally.reasons.values()):
         for day in [day for day in by_day if day < oldest]:
             del by_day[day]

@@ -22,6 +22,7 @@ from listener.records import (
     Belongs,
     Customer,
     DeadLetter,
+    FitEvidence,
     Forget,
     Gone,
     GroupHit,
@@ -30,21 +31,25 @@ from listener.records import (
     ManualLink,
     Moved,
     Reply,
+    Standing,
+    SubjectStage,
     ThreadOf,
 )
 from listener.sources.masking import mask_bytes
 from listener.topics import (
     ALERTS,
     DEAD_LETTERS,
+    FIT_EVIDENCE,
     LINKED,
     MANUAL_LINKS,
+    STAGES,
     STATE_SUBJECTS,
     STATE_THREADS,
     SUBJECT_EVENTS,
     THREADS,
 )
 from tests.escalation.desk import MILD, WORST, thankful
-from tests.worlds import NOW, linked
+from tests.worlds import NOW, labels, linked
 
 KINDS: dict[str, Any] = {
     ALERTS.name: Alert,
@@ -52,6 +57,8 @@ KINDS: dict[str, Any] = {
     SUBJECT_EVENTS.name: Reply | GroupHit | Moved | Belongs | Gone,
     DEAD_LETTERS.name: DeadLetter,
     LINKED.name: Linked,
+    FIT_EVIDENCE.name: FitEvidence,
+    STAGES.name: SubjectStage,
     MANUAL_LINKS.name: ManualLink,
 }
 
@@ -388,3 +395,19 @@ async def test_a_changed_directory_relinks_open_alerts_and_parts_them_again() ->
     (home,) = await bench.take(back)
     assert (home.subject, home.link) == (opened.subject, opened.link)
     assert bench.work.subjects.peek("customer:c1").escalation.guests == {}
+
+
+async def test_our_answer_to_a_question_how_counts_as_education_effort() -> None:
+    """Also where the question is no complaint, and so in no thread of an alert."""
+    bench = Bench()
+    standing = Standing(segment="promo", since=NOW - timedelta(days=10))
+    link = Link(customer_id="c", tier="T0", probability=1.0)
+    how = labels(negative=0.1, complaint=0.0, severity=0, howto=0.9)
+    said = await bench.take(linked(judged=how, link=link, standing=standing))
+    (placed,) = [record for record in said if isinstance(record, ThreadOf)]
+    assert placed.mention_id == "x:1"
+    reply = Reply(
+        mention_id="x:2", answers="x:1", author="desk", at=NOW, observed_at=NOW, subject="x:ann"
+    )
+    found = await bench.take(reply)
+    assert [e.dimension for e in found] == ["agent_messages", "education_effort"]

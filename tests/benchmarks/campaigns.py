@@ -11,6 +11,8 @@ import sys
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 
+from scipy import stats
+
 from listener.fit import FitPolicy, SegmentState, excuse, know, observe, signals
 from listener.records import FitEvidence, FitSignal, IncidentWindow
 
@@ -102,7 +104,25 @@ def power(runs: int, n: int, multiple: float, rng: random.Random, *, base: float
     for _ in range(runs):
         truth = {f"s{i}": base for i in range(SEGMENTS - 1)} | {"promo": multiple * base}
         found.append(told(truth, n, rng)["promo"].status == "elevated")
-    print(f"n = {n}, base {base:.0%}: power at {multiple} × is {share(found)}")
+    known = attainable(n, multiple, base, of_all=False)
+    raised = attainable(n, multiple, base, of_all=True)
+    print(f"n = {n}, base {base:.0%}: power at {multiple} × is {share(found)}; the best test that "
+          f"is told the mean of the others {known:.1%}, of all {raised:.1%}")  # fmt: skip
+
+
+def attainable(n: int, multiple: float, base: float, *, of_all: bool) -> float:
+    """Power of the uniformly most powerful test of θ ≤ 1.25·m at 5 %: n customers of whom each is
+    seen to be one who asks or not, and m is known."""
+    mean = base * (SEGMENTS - 1 + multiple) / SEGMENTS if of_all else base
+    least = stats.binom.ppf(0.95, n, POLICY.above * mean)
+    return float(stats.binom.sf(least, n, multiple * base))
+
+
+def edge(runs: int, n: int, rng: random.Random) -> None:
+    """A campaign at just 1.25 times the others: the worst case that is not to be flagged."""
+    truth = {f"s{i}": 0.12 for i in range(SEGMENTS - 1)} | {"promo": 0.15}
+    found = [told(truth, n, rng)["promo"].status == "elevated" for _ in range(runs)]
+    print(f"n = {n}: at just 1.25 × the others, elevated {share(found)}")
 
 
 def outages(runs: int, n: int, rng: random.Random) -> None:
@@ -124,6 +144,7 @@ def main() -> None:
         coverage(runs, n, rng)
     for n in (100, 300, 1000):
         same(runs, n, rng)
+        edge(runs, n, rng)
     for base in (0.12, 0.25):
         for multiple in (1.5, 2.0):
             for n in (300, 1000):

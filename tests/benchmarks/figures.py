@@ -3,27 +3,34 @@ time, memory and state (docs/brand.md)."""
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import random
 import resource
 import sys
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime, timedelta
 from itertools import islice
 from time import process_time
 
 import msgspec
 
+from agents.fit import fit as fit_of
+from agents.flow import Incoming, Ledger, Origin
 from listener.brand import BrandPolicy, BrandState
 from listener.brand import observe as watch
+from listener.codec import encode
 from listener.fit import FitPolicy, SegmentState, due, indices, signals
 from listener.fit import observe as count
 from listener.records import BrandEvidence, FitEvidence
+from listener.sources.masking import mask_bytes
+from listener.topics import STATE_SEGMENTS
 from models.labels import ISSUES
 
 START = datetime(2026, 1, 5, tzinfo=UTC)
 HOURLY = 1000
 SEGMENTS = 20
+BATCH = 64
 DIMENSIONS = ("heard", "learning_difficulty", "unwillingness", "mismatch", "success")
 BRAND, FIT = BrandPolicy(), FitPolicy()
 SIZES = {(f"s{n}", band): 500 for n in range(SEGMENTS) for band in ("0-7", "8-30", "31-90", "91+")}
@@ -83,6 +90,30 @@ def fit(total: int) -> None:
         print(f"  {told} signals looked at; state of a segment {size(states['s0'])}")
 
 
+async def fit_hop(total: int) -> None:
+    """The hop with its state, with and without a copy of each state before each record."""
+    stream = events(random.Random(3))
+    warm = [incoming(n, event) for n, event in enumerate(islice(stream, total))]
+    for copies in (True, False):
+        ledger = Ledger({}, topic=STATE_SEGMENTS, kind=SegmentState, snapshots=copies)
+        hop = fit_of(ledger, lambda now: SIZES, policy=FIT, mask=mask_bytes)
+        began = process_time()
+
+        async def batches() -> AsyncIterator[list[Incoming]]:
+            for start in range(0, total, BATCH):
+                yield warm[start : start + BATCH]
+
+        async for _ in hop(batches()):
+            pass
+        report(f"fit hop, {'copies' if copies else 'again after a failure'}, {total} events",
+               process_time() - began, total)  # fmt: skip
+
+
+def incoming(number: int, event: FitEvidence) -> Incoming:
+    origin = Origin("raw.0/0", number)
+    return Incoming("t", 0, number, b"s", encode(event), event.event_time, origin)
+
+
 def report(name: str, seconds: float, number: int) -> None:
     gc.collect()
     with open("/proc/self/statm") as pages:
@@ -98,6 +129,7 @@ def main() -> None:
     total = int(sys.argv[1]) if len(sys.argv) > 1 else 1_000_000
     brand(total)
     fit(total)
+    asyncio.run(fit_hop(total // 20))
 
 
 if __name__ == "__main__":

@@ -1,16 +1,18 @@
 """The brand's hop: figures to operations, and incidents to the fit figures."""
 
 from collections.abc import AsyncIterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from prometheus_client import CollectorRegistry
 
-from agents.brand import brand
-from agents.flow import Incoming, Ledger, Origin, Outgoing
+from agents.brand import Figures, Watch, brand
+from agents.flow import Hop, Incoming, Ledger, Origin, Outgoing
+from agents.silence import Silence
 from listener.brand import BrandState
 from listener.codec import decode, encode
 from listener.metrics import Metrics
 from listener.policy import parse_policy
+from listener.ports import Clock
 from listener.records import BrandEvidence, BrandRisk, IncidentWindow
 from listener.sources.masking import mask_bytes
 from listener.topics import BRAND_RISK, DEAD_LETTERS, FIT_EVIDENCE, STATE_BRANDS
@@ -20,9 +22,16 @@ from tests.worlds import NOW
 END = 3 * 1440
 
 
+def hop_of(
+    brands: Ledger[BrandState], *, watch: Watch = lambda risk: None, clock: Clock = lambda: NOW
+) -> Hop:
+    silence = Silence(brands, policy=POLICY, clock=clock)
+    return brand(Figures(brands, policy=POLICY, watch=watch, silence=silence), mask=mask_bytes)
+
+
 async def outputs(stream: list[BrandEvidence], metrics: Metrics) -> list[Outgoing]:
     brands = Ledger({}, topic=STATE_BRANDS, kind=BrandState, snapshots=False)
-    hop = brand(brands, policy=POLICY, mask=mask_bytes, watch=metrics.brand)
+    hop = hop_of(brands, watch=metrics.brand)
 
     async def batches() -> AsyncIterator[list[Incoming]]:
         for n, part in enumerate(stream):
@@ -77,7 +86,7 @@ async def test_a_record_that_fails_takes_nothing_of_its_batch_with_it() -> None:
     for records in ([*good[:3], bad, *good[3:]], good):
         table: dict[bytes, bytes] = {}
         brands = Ledger(table, topic=STATE_BRANDS, kind=BrandState, snapshots=False)
-        hop = brand(brands, policy=POLICY, mask=mask_bytes, watch=watch)
+        hop = hop_of(brands, watch=watch)
         batch = [
             Incoming("t", 0, n, b"Acme", encode(part), NOW, Origin("raw.0/1", n))
             for n, part in enumerate(records)
@@ -92,3 +101,80 @@ async def test_a_record_that_fails_takes_nothing_of_its_batch_with_it() -> None:
         states.append(brands.peek("Acme"))
     assert states[0].seen == 6
     assert encode(states[0]) == encode(states[1])
+
+
+class Moved:
+    """A clock that a test moves, minutes after NOW."""
+
+    def __init__(self, minutes: float) -> None:
+        self.minutes = minutes
+
+    def __call__(self) -> datetime:
+        return NOW + timedelta(minutes=self.minutes)
+
+
+def numbered(stream: list[BrandEvidence], *, partition: int = 0) -> list[Incoming]:
+    return [
+        Incoming("t", partition, n, b"Acme", encode(part), part.event_time, Origin("raw.0/1", n))
+        for n, part in enumerate(stream)
+    ]
+
+
+async def ticked(hop: Hop, clock: Moved, batches: list[list[Incoming] | float]) -> list[Outgoing]:
+    """A number is a tick at that many minutes."""
+
+    async def given() -> AsyncIterator[list[Incoming]]:
+        for batch in batches:
+            if isinstance(batch, float):
+                clock.minutes = batch
+            yield batch if isinstance(batch, list) else []
+
+    return [out for outcome in [o async for o in hop(given())] for out in outcome.outputs]
+
+
+def closed(found: list[Outgoing]) -> list[bool]:
+    windows = [out for out in found if out.topic == FIT_EVIDENCE.name]
+    return [decode(out.value, IncidentWindow).ended_at is not None for out in windows]
+
+
+SPOKEN = [*days_of_calm(), *burst(END)]
+
+
+async def test_a_silent_brands_incident_closes_by_time() -> None:
+    """Its end goes to the page and to the fit figures, and not before the policy's silence."""
+    clock, table = Moved(END + 60), dict[bytes, bytes]()
+    brands = Ledger(table, topic=STATE_BRANDS, kind=BrandState, snapshots=False)
+    hop = hop_of(brands, clock=clock)
+    assert closed(await ticked(hop, clock, [numbered(SPOKEN), END + 63.0])) == [False]
+    found = await ticked(hop, clock, [END + 240.0])
+    assert closed(found) == [True]
+    risks = [decode(out.value, BrandRisk) for out in found if out.topic == BRAND_RISK.name]
+    assert risks[-1].incident is not None
+    assert not risks[-1].incident.open
+    assert await ticked(hop, clock, [END + 900.0]) == []
+
+
+async def test_it_closes_after_a_kill_too_and_never_before_what_is_unread() -> None:
+    """The next worker knows from the state that something is open; what came meanwhile is read
+    before the silence is believed, and gives the figures that it gives without a kill."""
+    table = dict[bytes, bytes]()
+    more = [evidence(70_000 + n, END + 60 + n) for n in range(30)]
+    first = Ledger(table, topic=STATE_BRANDS, kind=BrandState, snapshots=False)
+    clock = Moved(END + 60)
+    told = await ticked(hop_of(first, clock=clock), clock, [numbered(SPOKEN)])
+    second = Ledger(table, topic=STATE_BRANDS, kind=BrandState, snapshots=False)
+    clock = Moved(END + 240)
+    hop = hop_of(second, clock=clock)
+    rest = numbered([*SPOKEN, *more])[len(SPOKEN) :]
+    # A backlog: it is far on by the clock, but event time has come to where the record is.
+    told += await ticked(hop, clock, [END + 241.0, rest, END + 242.0, END + 248.0])
+    assert second.peek("Acme").late == 0
+    assert closed(told) == [False]
+    told += await ticked(hop, clock, [END + 500.0])
+    assert closed(told) == [False, True]
+    straight = Ledger({}, topic=STATE_BRANDS, kind=BrandState, snapshots=False)
+    clock = Moved(END + 90)
+    once = await ticked(
+        hop_of(straight, clock=clock), clock, [numbered([*SPOKEN, *more]), END + 400.0]
+    )
+    assert [out.value for out in told] == [out.value for out in once]

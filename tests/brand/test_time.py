@@ -7,7 +7,7 @@ import msgspec
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
-from listener.brand import BrandState, observe, risk
+from listener.brand import BrandState, due, lapse, observe, risk
 from listener.records import BrandEvidence, BrandRisk
 from tests.brand.streams import POLICY, burst, days_of_calm, evidence, figures, told
 from tests.worlds import NOW
@@ -89,3 +89,71 @@ def test_a_silence_ends_what_was_open() -> None:
     assert figure.incident is not None
     assert figure.incident.ended_at is not None
     assert figure.channels["public"].baseline_days > 5.9
+
+
+LATER = [evidence(60_000 + n, END + 300 + n * 5) for n in range(40)]
+"""What breaks a silence of four hours."""
+
+
+def after_burst() -> tuple[BrandState, list[BrandRisk]]:
+    state = BrandState()
+    found = [f for e in [*days_of_calm(), *burst(END)] for f in observe(e, state, POLICY)]
+    return state, found
+
+
+@QUICK
+@given(looks=st.lists(st.integers(60, 300), max_size=20))
+def test_time_alone_gives_what_the_next_mention_would_have_given(looks: list[int]) -> None:
+    """Whenever the clock is looked at in a silence: the same figures in the same order, the same
+    state after it."""
+    state, found = after_burst()
+    for minutes in sorted(looks):
+        found += lapse("Acme", state, POLICY, now=NOW + timedelta(minutes=END + minutes))
+    for item in LATER:
+        found += observe(item, state, POLICY)
+    assert found == figures([*days_of_calm(), *burst(END), *LATER])
+    assert msgspec.to_builtins(state) == msgspec.to_builtins(
+        told([*days_of_calm(), *burst(END), *LATER])
+    )
+
+
+def test_an_incident_closes_by_time_and_then_nothing_waits() -> None:
+    """Half an hour of calm closes it, as with mentions; before that nothing is due."""
+    state, found = after_burst()
+    assert found[-1].incident is not None
+    assert found[-1].incident.open
+    wake = due(state, POLICY)
+    assert wake is not None
+    early = NOW + timedelta(seconds=wake - NOW.timestamp() - 1)
+    assert lapse("Acme", state, POLICY, now=early) == []
+    (*_, last) = lapse("Acme", state, POLICY, now=NOW + timedelta(minutes=END + 600))
+    assert last.incident is not None
+    assert last.incident.ended_at is not None
+    assert last.incident.ended_at < NOW + timedelta(minutes=END + 120)
+    assert last.at < NOW + timedelta(minutes=END + 180)
+    assert due(state, POLICY) is None
+    assert lapse("Acme", state, POLICY, now=NOW + timedelta(days=9)) == []
+
+
+def test_a_ticket_that_three_days_still_hold_up_ends_with_a_day_of_silence() -> None:
+    """Its burn of three days would keep it open, but nobody complains any more: it ends when it
+    does with a mention after the silence."""
+    ends = []
+    for with_mention in (False, True):
+        state, _ = after_burst()
+        channel = state.channels["public"]
+        assert channel.incident is not None
+        channel.incident = msgspec.structs.replace(channel.incident, kind="ticket")
+        channel.burst = None
+        rules = msgspec.structs.replace(POLICY, ticket=0.01, page_fast=1e9, page_slow=1e9)
+        if with_mention:
+            for n in range(40):
+                observe(evidence(60_000 + n, END + 4 * 1440 + n * 5), state, rules)
+        else:
+            lapse("Acme", state, rules, now=NOW + timedelta(minutes=END + 3 * 1440))
+            assert due(state, rules) is None
+        ends.append(state.channels["public"].incident)
+    assert ends[0] is not None
+    assert ends[1] is not None
+    assert ends[0].ended_at is not None
+    assert ends[0].ended_at == ends[1].ended_at

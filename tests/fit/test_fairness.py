@@ -23,7 +23,7 @@ from listener.fit import (
 from listener.fit.segments import Tally
 from listener.records import FitEvidence, FitIndex, FitSignal, IncidentWindow, Link, Standing
 from listener.sources.masking import mask_bytes
-from listener.topics import FIT_INDEX, FIT_SIGNALS, STATE_SEGMENTS
+from listener.topics import DEAD_LETTERS, FIT_INDEX, FIT_SIGNALS, STATE_SEGMENTS
 from tests.worlds import NOW, labels, linked
 
 POLICY = FitPolicy()
@@ -127,7 +127,7 @@ def test_strangers_are_prospects_only_where_they_want_to_buy() -> None:
     """Nothing is told of everybody who ever wrote."""
     state = CustomerState()
     told = learn(linked(), state, POLICY, unresolved=0, breached=False, now=NOW)
-    assert told == ([], None, None)
+    assert told == ([], None, None, False)
     wants = linked(2, judged=labels(purchase=0.9))
     stage = learn(wants, state, POLICY, unresolved=0, breached=False, now=NOW).stage
     assert stage is not None
@@ -167,7 +167,7 @@ def test_the_index_tells_what_a_customer_who_fits_costs() -> None:
 
 
 async def run(*records: FitEvidence | IncidentWindow) -> list[Outcome]:
-    segments = Ledger({}, topic=STATE_SEGMENTS, kind=SegmentState)
+    segments = Ledger({}, topic=STATE_SEGMENTS, kind=SegmentState, snapshots=False)
     hop = fit(segments, lambda _: {("promo", "8-30"): 50}, policy=POLICY, mask=mask_bytes)
 
     async def batches() -> AsyncIterator[list[Incoming]]:
@@ -195,3 +195,33 @@ async def test_signals_are_told_once_an_hour_where_they_changed() -> None:
     }
     assert rates[2] > rates[0]
     assert decode(outcomes[2].outputs[-1].value, FitIndex).customers == 50
+
+
+async def test_a_record_that_fails_takes_nothing_of_its_batch_with_it() -> None:
+    """What came before it in the batch counts once, an incident among it too; so does the rest."""
+    good = [event(1), event(2), OUTAGE, event(3, at=NOW + timedelta(hours=2))]
+    bad = event(9, at=NOW + timedelta(hours=1))
+
+    def population(now: datetime) -> dict[tuple[str, str], int]:
+        if now == NOW + timedelta(hours=1):
+            raise ValueError("no such hour")
+        return {("promo", "8-30"): 50}
+
+    states, letters = [], []
+    for records in ([*good[:3], bad, *good[3:]], good):
+        segments = Ledger({}, topic=STATE_SEGMENTS, kind=SegmentState, snapshots=False)
+        batch = [
+            Incoming("t", 0, n, b"k", encode(record), NOW, Origin("raw.0", n))
+            for n, record in enumerate(records)
+        ]
+
+        async def batches(batch: list[Incoming] = batch) -> AsyncIterator[list[Incoming]]:
+            yield batch
+
+        hop = fit(segments, population, policy=POLICY, mask=mask_bytes)
+        (outcome,) = [outcome async for outcome in hop(batches())]
+        letters.append(sum(out.topic == DEAD_LETTERS.name for out in outcome.outputs))
+        states.append(segments.states())
+    assert letters == [1, 0]
+    assert counted(states[0]["promo"]) == (1.0, 2.0)
+    assert encode(states[0]) == encode(states[1])

@@ -11,13 +11,16 @@ from listener.fit import (
     CustomerState,
     FitPolicy,
     SegmentState,
+    answered,
     band_of,
     evidence_of,
+    excuse,
+    learn,
     observe,
     signals,
     stage_of,
 )
-from listener.records import FitEvidence, FitSignal, Link, Standing
+from listener.records import FitEvidence, FitSignal, IncidentWindow, Link, Reply, Standing
 from tests.worlds import NOW, labels, linked
 
 POLICY = FitPolicy()
@@ -132,3 +135,89 @@ def test_bands_and_stages() -> None:
     ]  # fmt: skip
     assert stage_of(labels(churn=1.0), LINK, STANDING, now=NOW) == "adopting"
     assert stage_of(labels(purchase=0.9), Link(), None, now=NOW) == "prospect"
+
+
+def told_by(found: list[FitSignal], dimension: str) -> FitSignal:
+    (signal,) = [s for s in found if s.dimension == dimension]
+    return signal
+
+
+def test_a_mismatch_says_what_was_expected_otherwise_where_that_is_known() -> None:
+    """By the issue; where that is unsure or says nothing of it, there is no reason."""
+    state = SegmentState()
+    for number, (issue, unsure) in enumerate(
+        [("billing", ()), ("policy", ()), ("feature", ()), ("other", ()), ("staff", ("issue",))]
+    ):
+        said = linked(
+            number, judged=labels(mismatch=0.8, issue=issue), unsure=unsure, link=LINK,
+            standing=STANDING,
+        )  # fmt: skip
+        for part in evidence_of(said, CustomerState(), POLICY):
+            observe(part, state, SegmentState(), POLICY)
+    found = signals({"promo": state}, {("promo", "8-30"): 40}, POLICY, now=NOW)
+    signal = told_by(found, "mismatch")
+    assert signal.reasons == {"capability": 0.2, "price": 0.4}
+    assert told_by(found, "success").reasons == {}
+    window = IncidentWindow(brand="Acme", incident_id="1", started_at=NOW - timedelta(hours=1))
+    excuse(window, state)
+    found = signals({"promo": state}, {("promo", "8-30"): 40}, POLICY, now=NOW)
+    assert told_by(found, "mismatch").reasons == {}
+
+
+def reply(number: int, *, answers: str, hours: float) -> Reply:
+    at = NOW + timedelta(hours=hours)
+    return Reply(mention_id=f"x:a{number}", answers=answers, author="desk", at=at, observed_at=at)
+
+
+def test_education_effort_is_what_agents_write_on_questions_how() -> None:
+    """Every answer on the thread is a message, also to what the customer adds; one event in 72
+    hours for each issue; other threads and threads that broke their SLA cost no teaching."""
+    customer = CustomerState()
+    how, fine = labels(howto=0.9), labels()
+    asked = linked(1, judged=how, link=LINK, standing=STANDING)
+    assert learn(asked, customer, POLICY, unresolved=0, breached=False, now=NOW).asks
+    more = linked(2, judged=fine, link=LINK, standing=STANDING, parent="x:a1")
+    found = answered(reply(1, answers="x:1", hours=1), customer, POLICY)
+    assert learn(more, customer, POLICY, unresolved=0, breached=False, now=NOW).asks
+    found += answered(reply(2, answers="x:2", hours=2), customer, POLICY)
+    assert answered(reply(2, answers="x:2", hours=2), customer, POLICY) == []
+    assert [e.dimension for e in found] == ["agent_messages", "education_effort", "agent_messages"]
+    assert {(e.mention_id, e.event_time, e.quality) for e in found} == {("x:1", NOW, 0.9)}
+    plain = linked(3, judged=fine, link=LINK, standing=STANDING)
+    assert not learn(plain, customer, POLICY, unresolved=0, breached=False, now=NOW).asks
+    late = linked(4, judged=how, link=LINK, standing=STANDING)
+    assert not learn(late, CustomerState(), POLICY, unresolved=0, breached=True, now=NOW).asks
+    assert answered(reply(4, answers="x:3", hours=3), customer, POLICY) == []
+
+
+def test_education_effort_is_told_in_messages_and_minutes_a_customer() -> None:
+    """Two answers to one of forty customers, five minutes each, weighted like every event."""
+    state, customer = SegmentState(), CustomerState()
+    asked = linked(1, judged=labels(howto=0.9), link=LINK, standing=STANDING)
+    learn(asked, customer, POLICY, unresolved=0, breached=False, now=NOW)
+    for number in (1, 2):
+        for part in answered(reply(number, answers="x:1", hours=number), customer, POLICY):
+            observe(part, state, SegmentState(), POLICY)
+    found = signals({"promo": state}, {("promo", "8-30"): 40}, POLICY, now=NOW)
+    signal = told_by(found, "education_effort")
+    assert signal.messages == pytest.approx(2 * 0.9 / 40, rel=0.05)
+    assert signal.minutes == pytest.approx(5 * 2 * 0.9 / 40, rel=0.05)
+    assert signal.evidence == ("x:1",)
+    assert told_by(found, "mismatch").messages is None
+
+
+def test_a_campaign_is_measured_by_the_others() -> None:
+    """Half of all customers raise the mean of all to where they seem hardly above it; the few
+    customers of a small one prove nothing against a large one, alone nobody is above others, and
+    what nobody shows is nobody's merit."""
+    found = signals(
+        told({"a": 36, "promo": 72}), {("a", "8-30"): 300, ("promo", "8-30"): 300}, POLICY, now=NOW
+    )
+    status = {s.segment: s.status for s in found if s.dimension == "mismatch"}
+    assert status == {"a": "better", "promo": "elevated"}
+    promo = next(s for s in found if s.segment == "promo" and s.dimension == "mismatch")
+    assert promo.rate < 1.25 * 0.25
+    assert promo.others < promo.pooled
+    for sizes in ({("promo", "8-30"): 300, ("tiny", "8-30"): 10}, {("promo", "8-30"): 300}):
+        found = signals(told({"promo": 36}), sizes, POLICY, now=NOW)
+        assert {s.status for s in found if s.n == 300} == {"typical"}
