@@ -41,6 +41,9 @@ def read_url(text: str) -> URL:
         raise refused(text, "neither SQLite nor PostgreSQL")
     if driver.startswith("sqlite") and url.database in (None, "", ":memory:"):
         raise refused(text, "several connections cannot share a database in memory")
+    if driver.startswith("sqlite") and not Path(str(url.database)).parent.is_dir():
+        # Looked for here: the driver's thread may outlive a connection that could not be made.
+        raise refused(text, f"no folder {Path(str(url.database)).parent}")
     return url.set(drivername=driver)
 
 
