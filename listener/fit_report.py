@@ -86,13 +86,15 @@ def summary(report: Report) -> list[str]:
 
 def write_csv(signals: Sequence[FitSignal], path: Path) -> None:
     names = ["segment", "dimension", "band", "at", "rate", "low", "high", "pooled", "n", "n_eff",
-             "coverage", "p_above", "p_below", "censored", "status"]  # fmt: skip
+             "coverage", "others", "p_above", "p_below", "censored", "messages", "minutes",
+             "reasons", "status"]  # fmt: skip
     with path.open("w", encoding="utf-8", newline="") as file:
         rows = csv.writer(file)
         rows.writerow(names)
         for s in signals:
-            ends = {"low": s.interval.low, "high": s.interval.high, "at": s.at.isoformat()}
-            rows.writerow([ends.get(name, getattr(s, name, None)) for name in names])
+            said = {"low": s.interval.low, "high": s.interval.high, "at": s.at.isoformat(),
+                    "reasons": " ".join(f"{k}:{v:.2f}" for k, v in s.reasons.items())}  # fmt: skip
+            rows.writerow([said.get(name, getattr(s, name, None)) for name in names])
 
 
 def draw(signals: Sequence[FitSignal], path: Path) -> None:

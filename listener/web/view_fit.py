@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from listener.store.figures import Offer, Person
 from listener.web.site import Site
-from listener.web.words import DIMENSIONS, NUDGES, STAGES, percent, say, span
+from listener.web.words import DIMENSIONS, EXPECTED, NUDGES, STAGES, percent, say, span
 
 Json = dict[str, Any]
 BANDS: Final = ("0-7", "8-30", "31-90", "91+")
@@ -90,10 +90,24 @@ def signal_view(signal: Json) -> Json:
         "rate": percent(signal["rate"], 1),
         "interval": f"{100 * low:.1f} – {100 * high:.1f} %",
         "usual": percent(signal["pooled"], 1),
+        "others": percent(signal["others"], 1) if signal.get("others") else None,
+        "reasons": [(say(EXPECTED, k), percent(v)) for k, v in _by_share(signal)],
+        "effort": _effort(signal),
         "coverage": percent(signal.get("coverage")),
         "status": signal["status"],
         "shade": shade(signal),
     }
+
+
+def _by_share(signal: Json) -> list[tuple[str, float]]:
+    return sorted(signal.get("reasons", {}).items(), key=lambda item: -item[1])
+
+
+def _effort(signal: Json) -> Json | None:
+    if signal.get("messages") is None:
+        return None
+    minutes = signal.get("minutes") or 0.0
+    return {"messages": f"{signal['messages']:.2f}", "minutes": f"{minutes:.1f}"}
 
 
 def shade(signal: Json) -> str:

@@ -58,6 +58,14 @@ DIMENSIONS: Final = {
     "mismatch": "Expectation mismatch",
     "success": "Success and advocacy",
 }
+EXPECTED: Final = {
+    "price": "price",
+    "quality": "quality",
+    "capability": "what it can do",
+    "reliability": "reliability",
+    "delivery": "delivery",
+    "service": "service",
+}
 STAGES: Final = {
     "suspect": "Suspect",
     "prospect": "Prospect",

@@ -136,6 +136,8 @@ def signal(segment: str = "promo", **changes: Any) -> FitSignal:
         "coverage": 0.4,
         "status": "elevated",
         "evidence": ("x:1",),
+        "others": 0.05,
+        "reasons": {"price": 0.3, "capability": 0.7},
     }
     return FitSignal(**(fields | changes))
 
