@@ -155,6 +155,9 @@ class Engine(faust.App):
     def _new_transport(self) -> Any:
         return GuardedTransport(self.conf.broker, self, loop=self.loop)
 
+    def _create_directories(self) -> None:
+        """None: all state is in the broker, and nothing is left in the folder of the start."""
+
 
 def build_engine(settings: Settings) -> Engine:
     """An application that is not started yet. Reads no topic until agents are attached."""
