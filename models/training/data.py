@@ -12,7 +12,7 @@ import msgspec
 
 from listener.errors import InputError
 from models.labels import FLAGS, ISSUES, SENTIMENTS
-from models.text import prepare
+from models.text import prepare, without_names
 
 EMOTIONS: Final = [
     "admiration",
@@ -46,6 +46,7 @@ EMOTIONS: Final = [
 ]
 FEELINGS: Final = ("anger", "joy", "optimism", "sadness")
 """TweetEval's emotions, one a tweet."""
+OWN: Final = Path(__file__).parent / "rows"
 HELD_OUT: Final = 0.1
 """Share of the fully annotated rows that calibrates and chooses, never trains."""
 
@@ -55,16 +56,33 @@ class Row(msgspec.Struct, frozen=True):
 
     text: str
     targets: dict[str, int | list[float]]
+    nameless: str = ""
+    """The text without the names of companies, where it has any."""
 
 
 def full_rows(data: Path) -> tuple[list[Row], list[Row]]:
     """Rows with every label of the codebook: (to train on, held out), split by id."""
     train: list[Row] = []
     held: list[Row] = []
-    for name in ("annotated.jsonl", "written.jsonl"):
-        for row in _read(data / "train" / name):
-            (held if _is_held(row["id"]) else train).append(_full(row))
+    for row in (*_codebook_rows(data / "train"), *_own_rows(data / "train")):
+        (held if _is_held(row["id"]) else train).append(_full(row))
     return train, held
+
+
+def _codebook_rows(folder: Path) -> Iterator[dict[str, Any]]:
+    for name in ("annotated.jsonl", "written.jsonl"):
+        yield from _read(folder / name)
+
+
+def _own_rows(folder: Path) -> Iterator[dict[str, Any]]:
+    """Messages that we wrote, and the codebook's labels that we gave to public texts by their id
+    (the texts themselves are not ours to ship)."""
+    yield from _read(OWN / "written.jsonl")
+    sources = (folder / "complaints.jsonl", folder / "sentiment.jsonl")
+    texts = {row["id"]: row["text"] for path in sources for row in _read(path)}
+    for row in _read(OWN / "labelled.jsonl"):
+        if row["id"] in texts:
+            yield row | {"text": texts[row["id"]]}
 
 
 def side_rows(data: Path) -> dict[str, list[Row]]:
@@ -99,7 +117,11 @@ def _full(row: dict[str, Any]) -> Row:
         "issue": ISSUES.index(row["issue"]),
         "flags": [float(flag in row["flags"]) for flag in FLAGS],
     }
-    return Row(prepare(row["text"]), targets)
+    return _addressed(row["text"], targets)
+
+
+def _addressed(text: str, targets: dict[str, int | list[float]]) -> Row:
+    return Row(prepare(text), targets, prepare(without_names(text)))
 
 
 def _sentiment(row: dict[str, Any]) -> Row:
@@ -110,7 +132,7 @@ def _complaint(row: dict[str, Any]) -> Row:
     targets: dict[str, int | list[float]] = {"complaint_public": [float(row["complaint"])]}
     if row.get("severity") is not None:
         targets["severity_public"] = int(row["severity"])
-    return Row(prepare(row["text"]), targets)
+    return _addressed(row["text"], targets)
 
 
 def _emotions(row: dict[str, Any]) -> Row:

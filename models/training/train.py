@@ -40,6 +40,8 @@ AGREEMENT: Final = 1.0
 """Weight of the divergence between two readings of a row."""
 HIDDEN_WORDS: Final = 0.1
 """Share of the tokens that each reading does not see."""
+HIDDEN_NAMES: Final = 0.5
+"""Share of the readings that see `@company` for a name: other brands are to be read as well."""
 KEPT: Final = 0.3
 """Share of the first stage's weights in the result (Wortsman et al. 2022): on held-out rows no head
 changes by more than chance, and what the tweets taught is not lost."""
@@ -47,6 +49,14 @@ AVERAGE: Final = 0.998
 """Decay of the averaged weights, by step."""
 SHARES: Final = {"sentiment": 0.62, "emotions": 0.18, "complaint": 0.05, "feelings": 0.02}
 """Of the first stage's samples; irony has half of `feelings`, and the codebook's rows the rest."""
+ALONGSIDE: Final = {
+    "sentiment": 1.6,
+    "emotions": 0.4,
+    "complaint": 0.25,
+    "feelings": 0.06,
+    "irony": 0.06,
+}
+"""Samples of the public tasks in the second stage, as a share of its annotated rows."""
 
 Report = Callable[[str], None]
 
@@ -57,7 +67,7 @@ class Config(msgspec.Struct, frozen=True):
     seed: int = 7
     batch: int = 32
     public: int = 200_000
-    epochs: int = 6
+    epochs: int = 8
     rate_public: float = 2e-4
     rate_full: float = 1e-4
     layer_decay: float = 0.9
@@ -111,13 +121,13 @@ def _public(sides: dict[str, list[Row]], full: list[Row], config: Config) -> lis
 
 
 def _annotated(sides: dict[str, list[Row]], full: list[Row], config: Config) -> list[list[Row]]:
-    """Public sentiment goes on at nearly the same number: without it, what the first stage taught
-    is soon forgotten."""
+    """Public tasks go on, sentiment at more than the same number: without them, what the first
+    stage taught is soon forgotten."""
     batches: list[list[Row]] = []
     for _ in range(config.epochs):
         epoch = _batches(full, count=len(full), size=config.batch)
-        epoch += _batches(sides["sentiment"], count=len(full) * 3 // 4, size=config.batch)
-        epoch += _batches(sides["complaint"], count=len(full) // 10, size=config.batch)
+        for task, share in ALONGSIDE.items():
+            epoch += _batches(sides[task], count=int(len(full) * share), size=config.batch)
         random.shuffle(epoch)
         batches += epoch
     return batches
@@ -180,7 +190,10 @@ class _Run:
     def _fit(self, stage: _Stage) -> dict[str, Tensor]:
         total = len(stage.batches)
         optimiser = torch.optim.AdamW(
-            _groups(self.network, stage.rate, stage.decay), lr=stage.rate, weight_decay=0.01
+            _groups(self.network, stage.rate, stage.decay),
+            lr=stage.rate,
+            weight_decay=0.01,
+            fused=True,
         )
         schedule = torch.optim.lr_scheduler.OneCycleLR(
             optimiser,
@@ -219,7 +232,7 @@ class _Run:
         """Of one reading, or of two with other words hidden and their divergence (R-Drop, Liang et
         al. 2021): there are few rows with every label."""
         rows = batch * 2 if twice else batch
-        ids, mask = encode(self.tokens, [row.text for row in rows])
+        ids, mask = encode(self.tokens, [_seen(row) for row in rows])
         if twice:
             ids = _with_hidden_words(ids)
         heads = tuple(h for h in rows[0].targets if all(h in row.targets for row in rows))
@@ -322,6 +335,10 @@ def _loss(head: str, logits: Tensor, targets: list[Any], balance: Tensor | None)
         grades = torch.arange(logits.shape[1], dtype=logits.dtype)
         loss = loss + 0.3 * functional.mse_loss(logits.softmax(1) @ grades, gold.float())
     return loss
+
+
+def _seen(row: Row) -> str:
+    return row.nameless if row.nameless and float(torch.rand(())) < HIDDEN_NAMES else row.text
 
 
 def _with_hidden_words(ids: Tensor) -> Tensor:

@@ -51,14 +51,43 @@ def data_folder(to: Path) -> Path:
     return to
 
 
+def own_rows(to: Path) -> Path:
+    """A message that we wrote, a label that we gave to a public text, one whose text is gone."""
+    to.mkdir()
+    judged = {"sentiment": "neg", "complaint": 1, "severity": 2, "issue": "product", "flags": []}
+    (to / "written.jsonl").write_text(json.dumps({"id": "o1", "text": "bent again"} | judged))
+    lines = [json.dumps({"id": name} | judged) for name in ("3", "gone")]
+    (to / "labelled.jsonl").write_text("\n".join(lines))
+    return to
+
+
+def test_labels_that_we_gave_find_their_texts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By the id; the texts of others are not shipped."""
+    pytest.importorskip("torch")
+    from models.training import data
+
+    monkeypatch.setattr(data, "OWN", own_rows(tmp_path / "own"))
+    folder = data_folder(tmp_path / "data")
+    found = [row.text for part in data.full_rows(folder) for row in part]
+    assert len(found) == 82
+    assert sorted(found).count("it broke again 3") == 3
+
+
 class Killed(Exception):
     pass
 
 
-def test_a_killed_run_goes_on_and_ends_as_if_nothing_had_been(tmp_path: Path) -> None:
+def test_a_killed_run_goes_on_and_ends_as_if_nothing_had_been(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The same weights; then they are exported, and judge."""
     import torch
 
+    from models.training import data as rows
+
+    monkeypatch.setattr(rows, "OWN", own_rows(tmp_path / "own"))
     from models.export import export
     from models.training.train import Config, train
 
