@@ -56,7 +56,6 @@ class HubLabeller:
         heads = {head for _, head, _ in self._places}
         self.unjudged = tuple(head for head in HEADS if head not in heads)
 
-    @torch.inference_mode()
     def label(self, texts: list[str]) -> list[Labels]:
         found: list[list[float]] = []
         for start in range(0, len(texts), BATCH):
@@ -67,7 +66,10 @@ class HubLabeller:
                 max_length=min(MAX_TOKENS, self._tokens.model_max_length),
                 return_tensors="pt",
             ).to(self._device)
-            found += self._probabilities(self._network(**batch).logits.float()).tolist()
+            # Not as a decorator: where torch is not installed, that would leave this untyped.
+            with torch.inference_mode():
+                logits = self._network(**batch).logits.float()
+            found += self._probabilities(logits).tolist()
         return [self._labels(row) for row in found]
 
     def _probabilities(self, logits: torch.Tensor) -> torch.Tensor:

@@ -29,7 +29,6 @@ class TorchRuntime:
         network.load_state_dict(torch.load(path, weights_only=True))
         self._network = network.to(self._device, torch.bfloat16).eval()
 
-    @torch.inference_mode()
     def forward(self, rows: list[list[int]]) -> dict[str, Array]:
         order = sorted(range(len(rows)), key=lambda i: len(rows[i]))
         parts = [order[start : start + BATCH] for start in range(0, len(order), BATCH)]
@@ -44,5 +43,6 @@ class TorchRuntime:
         ids = torch.nn.utils.rnn.pad_sequence([torch.tensor(r) for r in rows], batch_first=True)
         lengths = torch.tensor([len(row) for row in rows])
         mask = (torch.arange(ids.shape[1]) < lengths[:, None]).long()
-        logits = self._network(ids.to(self._device), mask.to(self._device), tuple(HEADS))
+        with torch.inference_mode():
+            logits = self._network(ids.to(self._device), mask.to(self._device), tuple(HEADS))
         return [column.float().cpu() for column in logits]
