@@ -57,7 +57,7 @@ class Row(msgspec.Struct, frozen=True):
     text: str
     targets: dict[str, int | list[float]]
     nameless: str = ""
-    """The text without the names of companies, where it has any."""
+    """The text with `@company` for the names of companies; empty: it is always read as it is."""
 
 
 def full_rows(data: Path) -> tuple[list[Row], list[Row]]:
