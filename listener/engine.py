@@ -1,10 +1,12 @@
 """Faust as this project needs it: guarded commits, no leader topic, raw bytes.
 
-Three repairs, each with a test that fails without it:
+Repairs, each with a test that fails without it:
 
 - faust-streaming issue 606: with acknowledgements out of order `Consumer._new_offset` may commit an
   offset above a message that is still in flight, or above one that was dropped between the fetch
   and the stream; a kill then loses it. Commits follow `ReadingOrder` instead.
+- a seek does not wait for a fetch that is under way, and what that fetch brings is dropped while
+  the flow is stopped, as in every rebalance: a backlog, or a recovery, then waits for ever.
 - a changelog, which nobody reads after the start, is no stalled stream;
 - topics are ours to create: Faust's leader topic and declarations are off.
 """
@@ -13,7 +15,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from time import monotonic
 from typing import Any
 
 import faust
@@ -31,80 +34,128 @@ logger = logging.getLogger(__name__)
 
 LINGER = 0.005
 """Seconds that a record may wait for others to the same broker."""
+SEEK_SECONDS = 15.0
+"""How long a seek may take; a rebalance can leave it without an answer."""
+RETRY = 0.5
+"""Seconds between two attempts to seek."""
+OVERDUE = 1.0
+"""Seconds after which a record that was fetched must have come to its hop, and the same again."""
 
 
 class GuardedConsumer(AIOKafkaConsumer):
-    """Hands each partition out in its order, without a hole, and commits only what is done."""
+    """Hands each partition out in its order, without a hole, and commits only what is done.
+
+    Seeks wait for the end of a fetch that is under way: of what comes in meanwhile nobody could say
+    whether it was read before the seek or after it, and Faust drops it while its flow is stopped:
+    the end of a backlog would never come, and a recovery never end.
+    """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.order = ReadingOrder()
         self._read_offset = _Unread()
-        self._rereading: dict[TP, asyncio.Task[None]] = {}
+        self._fetching = asyncio.Lock()
+        self._assigned: object | None = None
+        self._gaps: set[TP] = set()
         self._behind: dict[TP, int] = {}
+        self._looked = 0.0
 
     def takes(self, place: TP, offset: int) -> bool:
         """Whether a record that has arrived is the next to process. One that is not is forgotten;
         it, or what is missing before it, is read again."""
-        if place in self._rereading:
-            return False
         verdict = self.order.verdict(place, offset)
         if verdict is Verdict.GAP:
-            self._read_again(place)
+            self._gaps.add(place)
         return verdict is Verdict.TAKE
-
-    def _read_again(self, place: TP) -> None:
-        self._rereading[place] = asyncio.ensure_future(self._go_back(place))
-
-    async def _go_back(self, place: TP) -> None:
-        expected = self.order.expected(place)
-        logger.warning("%s.%d: offset %s did not come; reading again from there", *place, expected)
-        try:
-            if expected is not None:
-                await self.seek_wait({place: expected})
-                self.order.again(place)
-        except (KafkaError, TimeoutError) as error:
-            # Reassigned meanwhile, or no broker: the next record that comes will ask again.
-            logger.warning("%s.%d: cannot go back (%r)", *place, error)
-        finally:
-            del self._rereading[place]
 
     def ack(self, message: Any) -> bool:
         self.order.acknowledge(TP(message.topic, message.partition), message.offset)
         return bool(super().ack(message))
 
     async def perform_seek(self) -> None:
-        await super().perform_seek()
-        places = [p for p in map(_place, self.assignment()) if not _is_changelog(p)]
-        # None or -1: the group has committed nothing yet; 0 may be gone from the log already.
-        starts = {p: offset for p in places if (offset := self._committed_offset[p] or 0) > 0}
-        fresh = [place for place in places if place not in starts]
-        if fresh:
-            starts |= await self.earliest_offsets(*fresh)
-        for place, offset in starts.items():
-            self.order.begin(_place(place), offset)
+        """Has the next fetch begin where the group has committed."""
+        self._assigned = object()
 
     async def on_partitions_revoked(self, revoked: set[TP]) -> None:
-        for place in revoked:
-            self.order.forget(_place(place))
+        self._assigned = None
+        for place in map(_place, revoked):
+            self.order.forget(place)
+            self._gaps.discard(place)
         await super().on_partitions_revoked(revoked)
 
+    async def seek_wait(self, partitions: Mapping[TP, int]) -> None:
+        """For a recovery, which reads its changelogs from there."""
+        async with self._fetching:
+            await super().seek_wait(partitions)
+
     async def _getmany(self, active_partitions: set[TP] | None, timeout: float) -> Any:
-        records = await super()._getmany(active_partitions, timeout)
+        async with self._fetching:
+            if not await self._sought():
+                return {}
+            # A copy: Faust empties its set in a rebalance, and an empty one means all partitions.
+            records = await super()._getmany(set(active_partitions or ()), timeout)
+        if self._assigned is not None:
+            return {}
         for place, found in records.items():
             if not _is_changelog(place):
                 self.order.fetched(_place(place), [record.offset for record in found])
-        if not records:
-            self._look_for_dropped()
+        self._look_for_dropped()
         return records
 
+    async def _sought(self) -> bool:
+        try:
+            async with asyncio.timeout(SEEK_SECONDS):
+                await self._seek_assigned()
+                await self._seek_gaps()
+        except (KafkaError, TimeoutError) as error:
+            # Reassigned meanwhile, or no broker.
+            logger.warning("cannot go to the place to read from (%r), again", error)
+            await asyncio.sleep(RETRY)
+            return False
+        return True
+
+    async def _seek_assigned(self) -> None:
+        assigned = self._assigned
+        if assigned is None:
+            return
+        places = [p for p in map(_place, self.assignment()) if not _is_changelog(p)]
+        committed = await self._thread.call_thread(self._committed, places)
+        # None: the group has committed nothing yet; 0 may be gone from the log already.
+        starts = {place: offset for place, offset in committed.items() if offset}
+        fresh = [place for place in places if place not in starts]
+        if fresh:
+            earliest = await self.earliest_offsets(*fresh)
+            starts |= {_place(tp): offset for tp, offset in earliest.items()}
+        await super().seek_wait(starts)
+        if self._assigned is assigned:
+            self._assigned = None
+            self._committed_offset.update(committed)
+            for place, offset in starts.items():
+                self.order.begin(place, offset)
+
+    async def _committed(self, places: list[TP]) -> dict[TP, int | None]:
+        client = self._thread._ensure_consumer()
+        found = await asyncio.gather(*(client.committed(place) for place in places))
+        return dict(zip(places, found, strict=True))
+
+    async def _seek_gaps(self) -> None:
+        for place in list(self._gaps):
+            expected = self.order.expected(place)
+            if expected is not None:
+                logger.warning(
+                    "%s.%d: offset %d did not come; reading again from there", *place, expected
+                )
+                await super().seek_wait({place: expected})
+                self.order.again(place, expected)
+            self._gaps.discard(place)
+
     def _look_for_dropped(self) -> None:
-        """A dropped record that no other follows is missed when nothing has come twice."""
+        """A dropped record that no other follows is missed when it has not come for a while."""
+        if monotonic() < self._looked + OVERDUE:
+            return
         behind = self.order.behind()
-        for place, expected in behind.items():
-            if self._behind.get(place) == expected and place not in self._rereading:
-                self._read_again(place)
-        self._behind = behind
+        self._gaps |= {p for p, expected in behind.items() if self._behind.get(p) == expected}
+        self._behind, self._looked = behind, monotonic()
 
     def _new_offset(self, tp: TP) -> int | None:
         offset = self.order.committable(tp)

@@ -19,8 +19,7 @@ class Verdict(Enum):
 
     TAKE = "take"
     REFUSE = "refuse"
-    """It was taken before, or was on its way when reading began anew, or its partition is not ours
-    (any more)."""
+    """It was taken before, or its partition is not ours (any more)."""
     GAP = "gap"
     """Records before it are missing: read the partition again from `expected`."""
 
@@ -28,9 +27,9 @@ class Verdict(Enum):
 class ReadingOrder:
     """The partitions of one consumer: what comes next, what is under way, what the log lacks.
 
-    Offsets that the broker itself skips (compaction, transactions) are no gap: they are seen where
-    two records follow each other in what it returned. One at the place where reading began cannot
-    be told from a dropped record, until the same one comes first a second time.
+    Offsets that the broker itself skips (compaction, transactions, retention) are no gap: they are
+    seen where two records follow each other in what it returned, or one the place of the seek. For
+    that `fetched` must hear of every fetch, and no fetch be under way during a seek.
     """
 
     def __init__(self) -> None:
@@ -38,53 +37,52 @@ class ReadingOrder:
         self._under_way: dict[TP, dict[int, None]] = {}
         self._fetched: dict[TP, int] = {}
         self._skips: dict[TP, dict[int, int]] = {}
-        self._missed: dict[TP, int] = {}
 
     def begin(self, place: TP, offset: int) -> None:
         """The partition is read from `offset` on; what was taken of it is forgotten."""
         self._next[place] = offset
         self._under_way[place] = {}
-        self._missed.pop(place, None)
-        self.again(place)
+        self.again(place, offset)
 
-    def again(self, place: TP) -> None:
-        """It is read from the expected record on: what comes does not follow what was fetched."""
-        self._fetched.pop(place, None)
+    def again(self, place: TP, offset: int) -> None:
+        """The next fetch begins at `offset`."""
+        self._fetched[place] = offset - 1
         self._skips[place] = {}
 
     def forget(self, place: TP) -> None:
         """It is another worker's."""
-        for kept in (self._next, self._under_way, self._fetched, self._skips, self._missed):
+        for kept in (self._next, self._under_way, self._fetched, self._skips):
             kept.pop(place, None)
 
     def fetched(self, place: TP, offsets: Sequence[int]) -> None:
-        """What the broker returned, in its order and without a hole on the way here."""
-        if place not in self._next:
+        """What the broker returned, in its order."""
+        if place not in self._next or not offsets:
             return
-        skips, last = self._skips[place], self._fetched.get(place)
+        if offsets[0] <= self._fetched[place]:
+            # The log is shorter than it was (made anew, or its end was lost): it begins again.
+            self.begin(place, offsets[0])
+        last = self._fetched[place]
         for offset in offsets:
-            if last is not None and offset > last + 1:
-                skips[offset] = last
+            if offset > last + 1:
+                self._skips[place][offset] = last
             last = offset
-        if last is not None:
-            self._fetched[place] = last
+        self._fetched[place] = last
 
     def verdict(self, place: TP, offset: int) -> Verdict:
         """Whether the record may be processed; one that may is under way from now on."""
         expected = self._next.get(place)
-        if expected is None or offset < expected or place not in self._fetched:
+        if expected is None:
             return Verdict.REFUSE
-        if offset > expected and not self._is_next(place, offset, expected):
-            self._missed[place] = offset
+        before = self._skips[place].get(offset, offset - 1)
+        if offset < expected:
+            self._skips[place].pop(offset, None)
+            return Verdict.REFUSE
+        if before >= expected:
             return Verdict.GAP
-        self._missed.pop(place, None)
         self._skips[place].pop(offset, None)
         self._under_way[place][offset] = None
         self._next[place] = offset + 1
         return Verdict.TAKE
-
-    def _is_next(self, place: TP, offset: int, expected: int) -> bool:
-        return self._skips[place].get(offset) == expected - 1 or self._missed.get(place) == offset
 
     def behind(self) -> dict[TP, int]:
         """Partition → expected offset, where something was fetched that has not come."""

@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
+from typing import ClassVar
 from uuid import uuid4
 
 import pytest
@@ -96,6 +97,7 @@ def apache_kafka(secure: Callable[[int], list[str]] = lambda port: []) -> Iterat
             kafka.start()
             yield kafka
         finally:
+            Worker.kill_all()
             kafka.kill()
 
 
@@ -105,7 +107,10 @@ def broker(kind: str, *, policy: Path | None) -> Iterator[Settings]:
     chosen = load_policy(policy)
     if kind == "embedded":
         with EmbeddedBroker(counts(chosen, width=4)) as embedded:
-            yield load_settings(broker=embedded.address, policy=policy, metrics_port=0)
+            try:
+                yield load_settings(broker=embedded.address, policy=policy, metrics_port=0)
+            finally:
+                Worker.kill_all()
         return
     with _cluster() as address:
         settings = load_settings(
@@ -141,6 +146,8 @@ async def _without_topics(settings: Settings) -> None:
 class Worker:
     """A worker in a process of its own, as operations run it."""
 
+    _alive: ClassVar[set[Worker]] = set()
+
     def __init__(self, settings: Settings, **environment: str) -> None:
         self._environment = os.environ | {
             "LISTENER_BROKER": settings.broker,
@@ -161,9 +168,16 @@ class Worker:
             stdout=subprocess.PIPE,
             text=True,
         )
+        self._alive.add(self)
         if wait:
             assert self._process.stdout is not None
             assert self._process.stdout.readline().strip() == "ready"
+
+    @classmethod
+    def kill_all(cls) -> None:
+        """Those of a test that failed: they would take the machine's time from the next ones."""
+        for worker in list(cls._alive):
+            worker.kill()
 
     @property
     def pid(self) -> int:
@@ -175,16 +189,19 @@ class Worker:
         if self._process is not None:
             self._process.kill()
             self._process.wait()
-            assert self._process.stdout is not None
-            self._process.stdout.close()
-            self._process = None
+            self._ended()
 
     def stop(self) -> int:
         """As an orchestrator asks; returns the exit code."""
         assert self._process is not None
         self._process.terminate()
         code = self._process.wait(30)
+        self._ended()
+        return code
+
+    def _ended(self) -> None:
+        assert self._process is not None
         assert self._process.stdout is not None
         self._process.stdout.close()
         self._process = None
-        return code
+        self._alive.discard(self)

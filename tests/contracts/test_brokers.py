@@ -10,16 +10,18 @@ from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 import pytest
+from aiokafka import AIOKafkaProducer
+from faust.types import TP
 
-from agents.flow import Batches, Outcome
+from agents.flow import Batches, Hop, Outcome
 from listener.broker import EmbeddedBroker
-from listener.engine import attach, build_engine
+from listener.engine import Engine, GuardedConsumer, attach, build_engine, open_table
 from listener.errors import BrokerError
 from listener.feed import import_customers, read_topic
 from listener.lanes import Lane
 from listener.records import Customer
 from listener.settings import Settings, load_settings
-from listener.topics import CUSTOMERS
+from listener.topics import CUSTOMERS, STATE_CUSTOMERS
 from tests.brokers import broker, free_port
 from tests.lanes import Silent
 from tests.worlds import NOW
@@ -90,30 +92,70 @@ def test_what_the_engine_drops_is_read_again_in_its_place(settings: Settings) ->
 async def _through_a_leak(
     settings: Settings, taken: list[tuple[int, int]], *, until: int
 ) -> set[tuple[int, int]]:
+    engine = build_engine(settings.model_copy(update={"group": f"leak-{random.random()}"}))
+    lane = Leaky("leaky", _collecting(taken), losing=random.Random(5), **_options(engine))
+    await _run(engine, lane, taken, until=until)
+    return lane.lost
+
+
+def test_what_comes_in_during_a_seek_is_read_again(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A fetch that ends while a slow worker still asks where to begin: what it brings is dropped,
+    and no later record tells that it is missing. CI's machine once stood still for that."""
+    asked = GuardedConsumer.earliest_offsets
+
+    async def slow(consumer: GuardedConsumer, *places: TP) -> Any:
+        found = await asked(consumer, *places)
+        await asyncio.sleep(3)
+        return found
+
+    monkeypatch.setattr(GuardedConsumer, "earliest_offsets", slow)
+    records = [Customer(customer_id=f"s{n}", since=NOW) for n in range(20)]
+    asyncio.run(import_customers(settings, records))
+    stored = asyncio.run(read_topic(settings, CUSTOMERS.name))
+    asyncio.run(_remember(settings))
+    taken: list[tuple[int, int]] = []
+    engine = build_engine(settings.model_copy(update={"group": f"slow-{random.random()}"}))
+    open_table(engine, STATE_CUSTOMERS, width=4)
+    lane = Lane("slow", _collecting(taken), **_options(engine))
+    asyncio.run(_run(engine, lane, taken, until=len(stored)))
+    assert sorted(taken) == sorted((m.partition, m.offset) for m in stored)
+
+
+async def _remember(settings: Settings) -> None:
+    """State to recover: fetching begins with it, before the place in the topics is known."""
+    async with AIOKafkaProducer(**settings.kafka) as client:
+        await client.send_and_wait(STATE_CUSTOMERS.name, b"{}", b"k", partition=0)
+
+
+def _collecting(taken: list[tuple[int, int]]) -> Hop:
     async def collect(batches: Batches) -> AsyncIterator[Outcome]:
         async for batch in batches:
             taken.extend((i.partition, i.offset) for i in batch)
             yield Outcome([])
 
-    engine = build_engine(settings.model_copy(update={"group": f"leak-{random.random()}"}))
-    lane = Leaky(
-        "leaky",
-        collect,
-        engine=engine,
-        limit=16,
-        gather=0.0,
-        watch=Silent(),
-        fatal=lambda name, error: None,
-        losing=random.Random(5),
-    )
-    attach(engine, "leaky", [CUSTOMERS.name], lane)
+    return collect
+
+
+def _options(engine: Engine) -> dict[str, Any]:
+    return {
+        "engine": engine,
+        "limit": 16,
+        "gather": 0.0,
+        "watch": Silent(),
+        "fatal": lambda name, error: None,
+    }
+
+
+async def _run(engine: Engine, lane: Lane, taken: list[tuple[int, int]], *, until: int) -> None:
+    attach(engine, lane.name, [CUSTOMERS.name], lane)
     engine.finalize()
     await engine.start()
     async with asyncio.timeout(60):
         while len(taken) < until:
             await asyncio.sleep(0.05)
     await engine.stop()
-    return lane.lost
 
 
 def test_a_missing_topic_is_named_with_its_remedy(settings: Settings) -> None:
