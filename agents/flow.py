@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, MutableMapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Container, Iterator, MutableMapping
 from contextlib import suppress
 from datetime import datetime
 from typing import Any, Final, Generic, NamedTuple, TypeVar
@@ -260,6 +260,17 @@ class Ledger(Generic[S]):
         for key in {bytes(key) for key in self._table} | set(self._cache):
             held = self._cache.get(key) or self._load(key)
             yield key.decode(), held.partition, held.state
+
+    async def ours(
+        self, partitions: Container[int] | None, *, breath: int
+    ) -> AsyncIterator[tuple[str, int, S]]:
+        """The same of these partitions (None: all); after every `breath` states the event loop may
+        answer a heartbeat."""
+        for number, (key, partition, state) in enumerate(self.scan(), 1):
+            if number % breath == 0:
+                await asyncio.sleep(0)
+            if partitions is None or partition < 0 or partition in partitions:
+                yield key, partition, state
 
     def forget(self, key: str) -> None:
         """Nothing is kept of `key` any longer, nor what it had applied: only for the long quiet."""

@@ -7,7 +7,6 @@ have come to. Like the timers of `agents.timetable` this is made from the states
 
 from __future__ import annotations
 
-import asyncio
 from datetime import UTC, datetime
 from typing import NamedTuple
 
@@ -56,14 +55,11 @@ class Silence:
         silence is counted from then: what has not been read yet is no silence."""
         if self._ready:
             return
-        owned = self._owned()
-        for brand, partition, state in self._brands.scan():
-            # A state is large to decode: the event loop may answer a heartbeat between two.
-            await asyncio.sleep(0)
-            if owned is None or partition < 0 or partition in owned:
-                heard = max((path.heard for path in state.paths.values()), default=0.0)
-                self._pulse(partition, Pulse(state.watermark, heard))
-                self.note(brand, partition, state)
+        # A brand's state is large to decode: the event loop gets its turn between two.
+        async for brand, partition, state in self._brands.ours(self._owned(), breath=1):
+            heard = max((path.heard for path in state.paths.values()), default=0.0)
+            self._pulse(partition, Pulse(state.watermark, heard))
+            self.note(brand, partition, state)
         self._ready = True
 
     def hear(self, brand: str, partition: int, at: datetime, state: BrandState) -> None:

@@ -6,11 +6,10 @@ the partitions that this worker has, so that no due time is forgotten.
 
 from __future__ import annotations
 
-import asyncio
 from collections import deque
 from collections.abc import Callable, Container
 from datetime import datetime, timedelta
-from heapq import heappop, heappush
+from heapq import heapify, heappop, heappush
 from typing import Final, Generic, TypeVar
 
 import msgspec
@@ -23,6 +22,8 @@ LIVE: Final = 60.0
 """Seconds: a stream that lies no further behind goes by the wall clock."""
 RECENT: Final = 256
 """Records that tell how far the stream lies behind."""
+SLACK: Final = 1000
+"""Places of the heap that may be out of date before it is made anew."""
 BREATH: Final = 500
 """States that are looked at before the event loop may answer a heartbeat."""
 
@@ -95,13 +96,9 @@ class Timetable(Generic[S]):
         """Reads every state of ours, after a start or a rebalance; else returns at once."""
         if self._ready:
             return
-        owned = self._owned()
-        for number, (key, partition, state) in enumerate(self._ledger.scan()):
-            if owned is None or partition < 0 or partition in owned:
-                self._seen(state)
-                self.note(key, state)
-            if number % BREATH == BREATH - 1:
-                await asyncio.sleep(0)
+        async for key, _, state in self._ledger.ours(self._owned(), breath=BREATH):
+            self._seen(state)
+            self.note(key, state)
         self._ready = True
 
     def note(self, key: str, state: S) -> None:
@@ -112,6 +109,10 @@ class Timetable(Generic[S]):
         elif self._due.get(key) != due:
             self._due[key] = due
             heappush(self._heap, (due, key))
+            if len(self._heap) > 2 * len(self._due) + SLACK:
+                # A timer that moves with each message leaves its old places behind.
+                self._heap = [(due, key) for key, due in self._due.items()]
+                heapify(self._heap)
 
     def take(self, now: datetime, *, most: int) -> list[str]:
         """Keys whose time has come, earliest first; they are to be noted again."""
