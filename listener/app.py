@@ -81,6 +81,8 @@ TICK = 1.0
 """Seconds between two looks at the timers."""
 FIGURE_GATHER = 0.25
 """The same for figures that people watch: a brand's state is large, and written whole."""
+FIGURE_BATCH = 512
+"""Records of a backlog that share one such write."""
 
 
 class Cleared(Protocol):
@@ -182,6 +184,7 @@ class Application:
             [BRAND_EVIDENCE.name],
             brand(self._figures(brands), mask=mask),
             gather=FIGURE_GATHER,
+            limit=FIGURE_BATCH,
             tick=TICK,
         )
         self._hop(
@@ -189,6 +192,7 @@ class Application:
             [FIT_EVIDENCE.name],
             fit(segments, self.directory.population, policy=policy.fit, mask=mask),
             gather=FIGURE_GATHER,
+            limit=FIGURE_BATCH,
         )
         self._hop("deliver", [ALERTS.name, NOTICES.name], self._delivery(deliveries), tick=TICK)
 
@@ -276,12 +280,13 @@ class Application:
         *,
         gather: float = 0.0,
         tick: float | None = None,
+        limit: int = 0,
     ) -> None:
         lane = Lane(
             name,
             hop,
             engine=self.engine,
-            limit=self.settings.batch,
+            limit=max(limit, self.settings.batch),
             gather=gather,
             tick=tick,
             watch=self.metrics,

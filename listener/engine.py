@@ -57,6 +57,7 @@ class GuardedConsumer(AIOKafkaConsumer):
         self._fetching = asyncio.Lock()
         self._assigned: object | None = None
         self._gaps: set[TP] = set()
+        self._ends: dict[TP, int] = {}
         self._behind: dict[TP, int] = {}
         self._looked = 0.0
 
@@ -67,6 +68,11 @@ class GuardedConsumer(AIOKafkaConsumer):
         if verdict is Verdict.GAP:
             self._gaps.add(place)
         return verdict is Verdict.TAKE
+
+    def lags(self, place: TP) -> bool:
+        """Whether the log was known to hold more than has come, when it was last read."""
+        expected = self.order.expected(place)
+        return expected is not None and expected < self._ends.get(place, 0)
 
     def ack(self, message: Any) -> bool:
         self.order.acknowledge(TP(message.topic, message.partition), message.offset)
@@ -81,6 +87,7 @@ class GuardedConsumer(AIOKafkaConsumer):
         for place in map(_place, revoked):
             self.order.forget(place)
             self._gaps.discard(place)
+            self._ends.pop(place, None)
         await super().on_partitions_revoked(revoked)
 
     async def seek_wait(self, partitions: Mapping[TP, int]) -> None:
@@ -99,6 +106,7 @@ class GuardedConsumer(AIOKafkaConsumer):
         for place, found in records.items():
             if not _is_changelog(place):
                 self.order.fetched(_place(place), [record.offset for record in found])
+                self._ends[_place(place)] = self.highwater(place) or 0
         self._look_for_dropped()
         return records
 
@@ -233,10 +241,10 @@ def build_engine(settings: Settings) -> Engine:
         producer_linger=LINGER,
         producer_max_batch_size=256 * 1024,
         producer_max_request_size=8 * 1024 * 1024,
-        consumer_max_fetch_size=4 * 1024 * 1024,
-        # Larger than one poll: a lane takes everything at once and pauses its topics itself.
+        # Of one partition at a time: the others are not far behind when their turn comes.
+        consumer_max_fetch_size=256 * 1024,
+        # Larger than what is fetched at once: a lane takes it all and pauses its topics itself.
         stream_buffer_maxsize=4096,
-        broker_max_poll_records=512,
         loghandlers=[],
         logging_config=None,
     )

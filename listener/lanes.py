@@ -5,9 +5,10 @@ nothing else: they are paused, because one full queue would hold up every topic 
 hands messages out one after the other). A batch is whatever has come while the hop was busy: one
 message leaves at once when it is idle, and batches fill up to `limit` under load.
 
-Of several partitions the message with the oldest time stamp goes first, as far as they are at hand:
-a backlog is then worked off nearly in the order in which it came, and windows of event time that
-many partitions feed do not close before the slowest of them has come so far.
+Of several partitions the message with the oldest time stamp goes first, and a partition that has
+more in the log than is at hand is waited for, as Kafka Streams does (KIP-695): a backlog is worked
+off in the order in which it came, and windows of event time that many partitions feed need not keep
+what the quick ones bring until the slowest has come so far.
 """
 
 from __future__ import annotations
@@ -32,6 +33,9 @@ ORIGIN_HEADER = "listener-origin"
 OBSERVED_HEADER = "listener-observed-at"
 FULL = 4
 """Batches of one partition that may wait before it is paused; one more fetch may still come."""
+IDLE = 0.5
+"""Seconds that a partition with a backlog may keep the others waiting, and not again before it has
+brought something."""
 QUEUED = 2
 """Outcomes that may wait for delivery: enough to keep the hop busy, and memory bounded."""
 
@@ -75,6 +79,7 @@ class Lane:
         self._settled = False
         self._last_tick = 0.0
         self._waiting: dict[TP, deque[Any]] = {}
+        self._known: set[TP] = set()
         self._arrived = asyncio.Event()
         self._paused: set[TP] = set()
         self._refused = -1
@@ -106,6 +111,7 @@ class Lane:
         self._refused = self._engine.consumer_generation_id
         self._settled = False
         self._waiting.clear()
+        self._known.clear()
         self._make_room()
         ends = perf_counter() + deadline
         while self._busy and perf_counter() < ends:
@@ -127,6 +133,7 @@ class Lane:
         place = TP(event.message.topic, event.message.partition)
         if not self._engine.consumer.takes(place, event.message.offset):
             return
+        self._known.add(place)
         queue = self._waiting.setdefault(place, deque())
         queue.append(event)
         self._arrived.set()
@@ -160,8 +167,23 @@ class Lane:
                 await asyncio.sleep(self._gather)
             if self._time_has_come():
                 return []
+            await self._others()
             if events := list(islice(self._oldest(), self._limit)):
                 return events
+
+    async def _others(self) -> None:
+        """Returns when each partition with a backlog has something here, or has had its time."""
+        try:
+            async with asyncio.timeout(IDLE):
+                while self._missing():
+                    self._arrived.clear()
+                    await self._arrived.wait()
+        except TimeoutError:
+            self._known -= self._missing()
+
+    def _missing(self) -> set[TP]:
+        consumer = self._engine.consumer
+        return {p for p in self._known if p not in self._waiting and consumer.lags(p)}
 
     async def _something(self) -> None:
         """Returns when an event has arrived, or when it is time to look at the clock."""
@@ -183,13 +205,18 @@ class Lane:
         return True
 
     def _oldest(self) -> Iterator[Any]:
-        """Takes what waits, in each partition's order and by time stamp across them."""
+        """Takes what waits, in each partition's order and by time stamp across them, until one
+        with a backlog has nothing left here."""
         while self._waiting:
             place = min(self._waiting, key=lambda p: self._waiting[p][0].message.timestamp)
             event = self._waiting[place].popleft()
             if not self._waiting[place]:
                 del self._waiting[place]
-            yield event
+                yield event
+                if place in self._known and self._engine.consumer.lags(place):
+                    return
+            else:
+                yield event
 
     async def _work(self) -> None:
         async for outcome in self._hop(self._batches()):

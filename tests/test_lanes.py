@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agents.flow import Batches, Outcome
+from listener import lanes
 from listener.lanes import FULL, Lane
 from tests.lanes import Silent
 
@@ -20,6 +21,7 @@ LIMIT = 4
 class Consumer:
     def __init__(self) -> None:
         self.full: set[TP] = set()
+        self.behind: set[TP] = set()
 
     def on_buffer_full(self, place: TP) -> None:
         assert isinstance(place, TP), "Faust's consumer fails on any other tuple"
@@ -27,6 +29,9 @@ class Consumer:
 
     def takes(self, place: TP, offset: int) -> bool:
         return True
+
+    def lags(self, place: TP) -> bool:
+        return place in self.behind
 
     def on_buffer_drop(self, place: TP) -> None:
         self.full.discard(place)
@@ -90,6 +95,40 @@ def test_the_oldest_message_at_hand_goes_first(parts: list[list[float]], rng: An
     for number, part in enumerate(parts):
         assert [m.offset for m in taken if m.partition == number] == list(range(len(part)))
     assert not consumer.full
+
+
+async def test_a_partition_with_a_backlog_is_waited_for() -> None:
+    """Its next records are older than what the others have brought: a quick partition would run
+    hours of event time ahead, and the windows keep all of it."""
+    consumer = Consumer()
+    subject = lane(consumer)
+    subject._put(event(0, 0, 1.0))
+    subject._put(event(1, 0, 2.0))
+    subject._put(event(1, 1, 9.0))
+    consumer.behind = {TP("t", 0)}
+    assert [e.message.timestamp for e in await subject._take()] == [1.0]
+    taking = asyncio.ensure_future(subject._take())
+    await asyncio.sleep(0.02)
+    assert not taking.done()
+    subject._put(event(0, 1, 3.0))
+    consumer.behind = set()
+    assert [e.message.timestamp for e in await taking] == [2.0, 3.0, 9.0]
+
+
+async def test_no_partition_is_waited_for_twice_in_vain(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A broker may say that there is more, and never bring it."""
+    monkeypatch.setattr(lanes, "IDLE", 0.05)
+    consumer = Consumer()
+    subject = lane(consumer)
+    subject._put(event(0, 0, 1.0))
+    consumer.behind = {TP("t", 0)}
+    await subject._take()
+    for offset in range(3):
+        subject._put(event(1, offset, 2.0))
+        began = asyncio.get_running_loop().time()
+        assert len(await subject._take()) == 1
+        waited = asyncio.get_running_loop().time() - began
+        assert (waited > 0.04) == (offset == 0)
 
 
 def test_a_partition_that_runs_ahead_is_paused_alone() -> None:
