@@ -30,6 +30,9 @@ T = TypeVar("T")
 FANOUT: Final = 64
 """Most records that one input may give to one key, so that each has a position of its own."""
 
+REMEMBERED: Final = 1000
+"""States that are kept decoded, at several times their size; to decode one anew takes little."""
+
 RAW_LIMIT: Final = 4096
 """Bytes of a bad record that its dead letter keeps, once masked."""
 
@@ -206,7 +209,7 @@ class Ledger(Generic[S]):
         *,
         topic: Topic,
         kind: type[S],
-        remembered: int = 20_000,
+        remembered: int = REMEMBERED,
         snapshots: bool = True,
     ) -> None:
         """`snapshots`: keep what earlier records of a batch did to a key, so that `drop` forgets
