@@ -103,10 +103,12 @@ class GuardedConsumer(AIOKafkaConsumer):
             records = await super()._getmany(set(active_partitions or ()), timeout)
         if self._assigned is not None:
             return {}
-        for place, found in records.items():
-            if not _is_changelog(place):
-                self.order.fetched(_place(place), [record.offset for record in found])
-                self._ends[_place(place)] = self.highwater(place) or 0
+        for tp, found in records.items():
+            place = _place(tp)
+            # A changelog is in no order, nor is what was revoked while the fetch was under way.
+            if self.order.expected(place) is not None:
+                self.order.fetched(place, [record.offset for record in found])
+                self._ends[place] = self.highwater(place) or 0
         self._look_for_dropped()
         return records
 

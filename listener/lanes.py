@@ -80,6 +80,7 @@ class Lane:
         self._last_tick = 0.0
         self._waiting: dict[TP, deque[Any]] = {}
         self._known: set[TP] = set()
+        """Partitions that may be waited for."""
         self._arrived = asyncio.Event()
         self._paused: set[TP] = set()
         self._refused = -1
@@ -173,17 +174,18 @@ class Lane:
 
     async def _others(self) -> None:
         """Returns when each partition with a backlog has something here, or has had its time."""
+        if not any(map(self._awaits, self._known)):
+            return
         try:
             async with asyncio.timeout(IDLE):
-                while self._missing():
+                while any(map(self._awaits, self._known)):
                     self._arrived.clear()
                     await self._arrived.wait()
         except TimeoutError:
-            self._known -= self._missing()
+            self._known = {place for place in self._known if not self._awaits(place)}
 
-    def _missing(self) -> set[TP]:
-        consumer = self._engine.consumer
-        return {p for p in self._known if p not in self._waiting and consumer.lags(p)}
+    def _awaits(self, place: TP) -> bool:
+        return place not in self._waiting and self._engine.consumer.lags(place)
 
     async def _something(self) -> None:
         """Returns when an event has arrived, or when it is time to look at the clock."""
@@ -212,11 +214,9 @@ class Lane:
             event = self._waiting[place].popleft()
             if not self._waiting[place]:
                 del self._waiting[place]
-                yield event
-                if place in self._known and self._engine.consumer.lags(place):
-                    return
-            else:
-                yield event
+            yield event
+            if place in self._known and self._awaits(place):
+                return
 
     async def _work(self) -> None:
         async for outcome in self._hop(self._batches()):

@@ -55,8 +55,8 @@ class ReadingOrder:
             kept.pop(place, None)
 
     def fetched(self, place: TP, offsets: Sequence[int]) -> None:
-        """What the broker returned, in its order."""
-        if place not in self._next or not offsets:
+        """What the broker returned of a partition that is read, in its order."""
+        if not offsets:
             return
         if offsets[0] <= self._fetched[place]:
             # The log is shorter than it was (made anew, or its end was lost): it begins again.
@@ -74,12 +74,11 @@ class ReadingOrder:
         if expected is None:
             return Verdict.REFUSE
         before = self._skips[place].get(offset, offset - 1)
-        if offset < expected:
-            self._skips[place].pop(offset, None)
-            return Verdict.REFUSE
-        if before >= expected:
+        if offset >= expected and before >= expected:
             return Verdict.GAP
         self._skips[place].pop(offset, None)
+        if offset < expected:
+            return Verdict.REFUSE
         self._under_way[place][offset] = None
         self._next[place] = offset + 1
         return Verdict.TAKE
